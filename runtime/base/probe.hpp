@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+
+#include "base/atomic.hpp"
+
+namespace weft::rt {
+
+/// A count with one writer: a plain load and a plain store (0.3 ns), readable by any thread.
+class Counter {
+public:
+    void add(std::uint64_t amount = 1) noexcept {
+        value_.store(value_.load(relaxed) + amount, relaxed);
+    }
+    [[nodiscard]] std::uint64_t get() const noexcept { return value_.load(relaxed); }
+
+private:
+    // relaxed: a reader wants a recent number and orders nothing by it
+    Atomic<std::uint64_t> value_{0};
+};
+
+/// What one worker counts, always on. Only the worker's own thread writes.
+struct alignas(kCacheLine) WorkerCounters {
+    Counter tasks_spawned;   ///< tasks made by code that ran on this worker
+    Counter tasks_run;       ///< times a task was started or resumed here
+    Counter tasks_finished;  ///< tasks that ended here
+    Counter callbacks_run;   ///< call_soon, timers, done-callbacks
+    Counter steals;          ///< stealable tasks taken from another worker
+    Counter steal_searches;  ///< times this worker went looking
+    Counter injected;        ///< stealable tasks taken from the injection queue
+    Counter mail_received;   ///< runnables that came through the mailbox
+    Counter parks;           ///< times the worker slept in its reactor
+    Counter wakes_sent;      ///< parked workers this one woke (eventfd writes)
+    Counter wakes_received;  ///< times another thread ended a sleep of this worker
+    Counter polls;           ///< visits to the reactor, sleeping or not
+    Counter events;          ///< I/O events those brought
+    Counter timers_fired;    ///< deadlines that came and were still wanted
+    Counter turns;           ///< iterations of the loop
+    Counter ring_overflows;  ///< times the public ring was full
+    Counter stacks_refused;  ///< times a stack could not be had
+};
+
+}  // namespace weft::rt
