@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <string_view>
+
+#include "base/atomic.hpp"
+#include "fiber/page_advice.hpp"
+#include "fiber/stack.hpp"
+
+namespace weft::rt {
+
+/// Which guard kinds may be tried. A canary always may.
+struct GuardKinds {
+    bool process_madvise = false;
+    bool madvise = false;
+    bool mprotect = false;
+
+    friend bool operator==(const GuardKinds&, const GuardKinds&) = default;
+};
+
+/// Takes away what a comma list names: "process_madvise", "guard" (both marker kinds), "mprotect".
+[[nodiscard]] GuardKinds without(GuardKinds kinds, std::string_view disabled) noexcept;
+
+/// What this kernel can do, less what the environment variable WEFT_DISABLE names.
+///
+/// Found out once, by guarding a page of a real mapping and asking the kernel to write to it: a
+/// sandbox may refuse what the kernel's version promises. Any thread.
+[[nodiscard]] const GuardKinds& usable_guards() noexcept;
+
+/// Guards all ranges in the best way that `allowed` leaves and that works for all of them.
+///
+/// mprotect is used only while weft holds less than half of vm.max_map_count: past the limit every
+/// mmap of the process fails, also those of the program's own malloc.
+///
+/// Returns  the kind; Canary when nothing traps, then write_canary() belongs on each stack.
+[[nodiscard]] GuardKind install_guards(
+    std::span<const PageRange> ranges, GuardKinds allowed
+) noexcept;
+
+/// Says that `count` ranges with this kind of guard were unmapped.
+void forget_guards(GuardKind kind, std::size_t count) noexcept;
+
+/// Writes the pattern over the lowest usable cache line. It makes that page resident.
+void write_canary(const Stack& stack) noexcept;
+
+/// Whether any stack of the process has a canary: asked at each suspension, so that the header of
+/// the stack, a cache line of its own, is looked at only where it matters.
+extern Atomic<bool> canaries_in_use;  // relaxed: set before the first such stack is given out
+
+/// Returns false when something wrote over the canary; always true for stacks that have none.
+/// To be asked at each suspension: the task may have run on after it left its stack.
+[[nodiscard]] bool canary_intact(const Stack& stack) noexcept;
+
+}  // namespace weft::rt
