@@ -1,0 +1,166 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <exception>
+#include <new>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <weft/detail/ref.hpp>
+#include <weft/errors.hpp>
+
+namespace weft::detail {
+
+class FutureState;
+class Sink;  // the loop as the lower floors see it; in runtime/task/sink.hpp
+
+enum class Status : std::uint8_t {
+    Pending,
+    Finishing,  ///< somebody has won the right to finish it and is storing the result
+    Value,
+    Error,
+    Cancelled,
+};
+
+/// One that is told when a future is done. Linked once, never unlinked: whoever loses interest
+/// leaves it to be told in vain.
+struct Listener {
+    Listener* next = nullptr;
+    /// Called once, by whoever finished the future, after the result is readable; or when the
+    /// future ends without ever being done. The listener may be gone when it returns.
+    void (*fire)(Listener& self, FutureState& future) noexcept;
+};
+
+/// What the type of a result adds to a state.
+struct FutureOperations {
+    /// Ends the result if there is one, and gives the memory back.
+    void (*destroy)(FutureState& state) noexcept;
+};
+
+/// The part of a future or a task that all its handles share. Compiled once, without the type.
+///
+/// Edges: finish's release store of status_ -> done()'s acquire load: the result is readable.
+///        finish's exchange of listeners_ -> subscribe's failed CAS: the same.
+///        release()'s decrement -> the last release()'s: every use comes before the end.
+class FutureState {
+public:
+    FutureState(const FutureState&) = delete;
+    FutureState& operator=(const FutureState&) = delete;
+
+    void add_ref() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
+    void release() noexcept {
+        // Always an RMW, also for a sole owner: one who walks the records may be taking a
+        // reference.
+        if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+            end();
+        }
+    }
+    [[nodiscard]] bool sole_owner() const noexcept {
+        return references_.load(std::memory_order_acquire) == 1;
+    }
+    /// Takes a reference unless the object is at its end: for those who walk the records.
+    [[nodiscard]] bool try_add_ref() noexcept;
+
+    [[nodiscard]] Status status() const noexcept { return status_.load(std::memory_order_acquire); }
+    [[nodiscard]] bool done() const noexcept { return status() >= Status::Value; }
+    [[nodiscard]] bool is_task() const noexcept { return is_task_; }
+    [[nodiscard]] void* value() const noexcept { return value_; }
+    [[nodiscard]] Sink* loop() const noexcept { return loop_; }
+
+    /// Future: becomes cancelled. Task: is asked to end. False when it is done already.
+    bool cancel(std::string message);
+
+    /// Waits until done: a task suspends, a plain thread blocks. What the result is, is not looked
+    /// at. A cancellation of the waiting task is handed on to what it waits for, as asyncio does.
+    void wait();
+    /// The same for a plain thread, at most until `deadline`; false when that came first.
+    bool wait_until(std::chrono::steady_clock::time_point deadline);
+
+    /// Throws what stands in the result's place: CancelledError or the error. Marks it as seen.
+    void rethrow_failure();
+    /// The error, or null; marks it as seen. Throws when cancelled.
+    [[nodiscard]] std::exception_ptr take_error();
+
+    /// Wins the right to finish a pending future. The winner stores the result, then calls finish.
+    [[nodiscard]] bool try_begin_finish() noexcept;
+    /// Gives the right back: storing the result threw.
+    void abort_finish() noexcept { status_.store(Status::Pending, std::memory_order_release); }
+    void finish(Status status) noexcept;
+    /// Claims a result that can only be moved out; false when somebody has it.
+    [[nodiscard]] bool take_result() noexcept {
+        return !result_taken_.exchange(true, std::memory_order_relaxed);
+    }
+    [[nodiscard]] bool result_taken() const noexcept {
+        return result_taken_.load(std::memory_order_relaxed);
+    }
+    void set_error(std::exception_ptr error) noexcept { error_ = std::move(error); }
+
+    /// Has `listener` told when the future is done; false when it is done already (not told then).
+    [[nodiscard]] bool subscribe(Listener& listener) noexcept;
+
+protected:
+    FutureState(const FutureOperations& operations, void* value, Sink* loop, bool is_task) noexcept
+        : is_task_(is_task), operations_(&operations), value_(value), loop_(loop) {}
+    ~FutureState() = default;
+
+    [[nodiscard]] bool error_is_unseen() const noexcept {
+        return error_ != nullptr && !error_seen_.load(std::memory_order_relaxed);
+    }
+
+    std::atomic<std::uint32_t> references_{1};
+    std::atomic<Status> status_{Status::Pending};
+    std::atomic<bool> error_seen_{false};
+    std::atomic<bool> result_taken_{false};  // of a result that can only be moved
+    bool is_task_;
+    std::atomic<Listener*> listeners_{nullptr};  // newest first; kClosed once done
+    std::exception_ptr error_;
+    const FutureOperations* operations_;
+    void* value_;
+    Sink* loop_;
+    std::atomic<std::string*> cancel_message_{nullptr};  // acq_rel: hands the string over
+
+private:
+    void end() noexcept;
+    void tell_listeners() noexcept;
+};
+
+/// A place for a result that may not be there yet.
+template <class T>
+union Slot {
+    Slot() noexcept {}
+    ~Slot() {}
+    Slot(const Slot&) = delete;
+    Slot& operator=(const Slot&) = delete;
+    T value;
+};
+template <>
+union Slot<void> {
+    char nothing = 0;
+};
+
+/// The state of a Future<T> that somebody sets.
+template <class T>
+class ValueState final : public FutureState {
+public:
+    explicit ValueState(Sink* loop) noexcept : FutureState(kOperations, &slot_, loop, false) {}
+
+private:
+    static void destroy(FutureState& state) noexcept {
+        auto& self = static_cast<ValueState&>(state);
+        if constexpr (!std::is_void_v<T>) {
+            if (self.status() == Status::Value) {
+                self.slot_.value.~T();
+            }
+        }
+        delete &self;
+    }
+    static constexpr FutureOperations kOperations{&destroy};
+
+    ~ValueState() = default;
+
+    Slot<T> slot_;
+};
+
+}  // namespace weft::detail

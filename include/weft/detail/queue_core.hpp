@@ -1,0 +1,97 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <weft/detail/wait_queue.hpp>
+
+namespace weft::detail {
+
+/// An item of a queue, without its type.
+struct QueueNode {
+    QueueNode* next = nullptr;
+    std::uint64_t sequence = 0;  ///< the order in which items were put
+};
+
+/// What Queue<T> does for every T: places, items as nodes, and those who wait.
+///
+/// A put reserves a place, makes its node, and delivers it: nothing is made of an item that the
+/// queue would not take, and no constructor runs under the lock. A get receives a node.
+///
+/// Grants go straight to the first waiter: a free place to a put(), an item to a get(). Hence,
+/// while somebody waits who can still be woken, there is nothing for newcomers, and no two wait for
+/// the same thing. A waiter that was cancelled gives back what it was granted.
+///
+/// A queue that was shut down ends when it is exhausted: empty, and nothing on its way that might
+/// get into it. Until then get() waits as if it were open, so that nothing accepted is left behind.
+///
+/// Everything is guarded by the lock of getters_. The locks of the other two queues are taken under
+/// it, never the other way round; a sleeper drops it once it holds the lock of the queue it sleeps
+/// in. Dropping it is the last access of every function, for the queue may be destroyed by whoever
+/// gets the last item.
+///
+/// Threads   any.
+class QueueCore {
+public:
+    QueueCore(std::ptrdiff_t maxsize, void (*destroy)(QueueNode&) noexcept) noexcept;
+    QueueCore(const QueueCore&) = delete;
+    QueueCore& operator=(const QueueCore&) = delete;
+    ~QueueCore();
+
+    /// Waits for a free place. Throws QueueShutDown, CancelledError.
+    void reserve();
+    /// False when there is no free place. Throws QueueShutDown.
+    [[nodiscard]] bool try_reserve();
+    /// Gives a place back that nothing was delivered to.
+    void unreserve() noexcept;
+    /// Puts a node in the place that was reserved. It is the queue's from here on.
+    void deliver(QueueNode& node) noexcept;
+
+    /// Waits for the oldest item; it is the caller's. Throws QueueShutDown, CancelledError.
+    [[nodiscard]] QueueNode& take();
+    /// Null when there is none. Throws QueueShutDown.
+    [[nodiscard]] QueueNode* try_take();
+    /// Puts a taken node back where it was: the caller could not move its item out.
+    void restore(QueueNode& node) noexcept;
+
+    void task_done();
+    void join();
+    void shutdown(bool immediate) noexcept;
+
+    [[nodiscard]] std::size_t size() noexcept;
+    [[nodiscard]] bool full() noexcept;
+    [[nodiscard]] std::ptrdiff_t maxsize() const noexcept { return maxsize_; }
+
+private:
+    enum class Phase : std::uint8_t { Open, Draining, Immediate };
+
+    void lock() noexcept { getters_.lock(); }
+    void unlock() noexcept { getters_.unlock(); }
+    [[nodiscard]] bool has_place() const noexcept;
+    [[nodiscard]] bool exhausted() const noexcept;
+
+    void offer(QueueNode& node, WokenList& woken) noexcept;
+    void insert(QueueNode& node) noexcept;
+    [[nodiscard]] QueueNode* pop(WokenList& woken) noexcept;
+    void place_was_freed(WokenList& woken) noexcept;
+    void end_if_exhausted(WokenList& woken) noexcept;
+    void discount(std::size_t count, WokenList& woken) noexcept;
+
+    WaitQueue getters_;
+    WaitQueue putters_;
+    WaitQueue joiners_;
+    QueueNode* head_ = nullptr;
+    QueueNode* tail_ = nullptr;
+    // A place is held by exactly one of these:
+    std::size_t promised_ = 0;    // a put() that was asleep and has not gone on yet
+    std::size_t making_ = 0;      // a put that makes its node
+    std::size_t size_ = 0;        // a node in the list
+    std::size_t handed_ = 0;      // a node on its way to a get() that was asleep
+    std::size_t unfinished_ = 0;  // put, and no task_done() yet
+    std::uint64_t next_sequence_ = 0;
+    Phase phase_ = Phase::Open;
+    bool putters_wait_ = false;  // false: nobody is in putters_
+    const std::ptrdiff_t maxsize_;
+    void (*const destroy_)(QueueNode&) noexcept;
+};
+
+}  // namespace weft::detail

@@ -1,0 +1,111 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <weft/detail/spin_lock.hpp>
+
+namespace weft::detail {
+
+class TaskState;
+class ThreadParker;
+
+/// How a wait ended.
+struct WaitOutcome {
+    bool granted;    ///< a waker chose this sleeper: what it hands over is the sleeper's now
+    bool cancelled;  ///< the task was cancelled; with `granted`, give back what was handed over
+    bool timed_out;  ///< the deadline came first
+
+    /// Whether the wait gave what it was for.
+    [[nodiscard]] bool ok() const noexcept { return granted && !cancelled; }
+};
+
+/// A sleeper in a queue; lives on the sleeper's own stack.
+struct WaitNode {
+    WaitNode* previous = nullptr;
+    WaitNode* next = nullptr;
+    TaskState* task = nullptr;       ///< the sleeping task, or
+    ThreadParker* thread = nullptr;  ///< the sleeping plain thread
+    std::uint64_t epoch = 0;         ///< the sleep that a waker has to win
+    std::uintptr_t argument = 0;     ///< for the primitive's own use
+    bool linked = false;
+};
+
+/// Sleepers that were won and are to be let run. Empty it after the queue is unlocked: the lock
+/// must not be held while the scheduler is called, and the queue may be gone by then.
+class WokenList {
+public:
+    WokenList() = default;
+    WokenList(const WokenList&) = delete;
+    WokenList& operator=(const WokenList&) = delete;
+    ~WokenList() { submit(); }
+
+    /// Lets all of them run, in the order they were added.
+    void submit() noexcept;
+    [[nodiscard]] bool empty() const noexcept { return tasks_ == nullptr && threads_ == nullptr; }
+
+private:
+    friend class WaitQueue;
+    TaskState* tasks_ = nullptr;
+    TaskState* last_task_ = nullptr;
+    ThreadParker* threads_ = nullptr;
+};
+
+/// A lock and those who wait, first come first served: tasks of any loop, and plain threads.
+///
+/// The one way to sleep in a primitive. wait() is called with the lock held and drops it only when
+/// the sleeper has left its stack, so a waker that holds the lock sees nobody half asleep. After
+/// the waker has unlocked, it does not touch the queue again: the object that holds the queue may
+/// be destroyed by whoever was woken.
+///
+/// Threads   any. Anybody may build a primitive on it.
+class WaitQueue {
+public:
+    WaitQueue() = default;
+    WaitQueue(const WaitQueue&) = delete;
+    WaitQueue& operator=(const WaitQueue&) = delete;
+    ~WaitQueue();
+
+    void lock() noexcept { lock_.lock(); }
+    void unlock() noexcept { lock_.unlock(); }
+
+    /// Whether nobody waits who could still be woken. With the lock.
+    [[nodiscard]] bool empty() noexcept;
+
+    /// Sleeps until woken, cancelled or `deadline`. Call it with the lock; it returns without.
+    /// `what` names the wait in a dump ("Lock.acquire"), `object` the primitive.
+    WaitOutcome wait(
+        const char* what,
+        const void* object,
+        std::chrono::steady_clock::time_point deadline = kNoDeadline,
+        std::uintptr_t argument = 0
+    );
+
+    /// Wins the oldest sleeper and takes it out of the queue; false when there is none. With the
+    /// lock. `argument`, if given, receives the sleeper's argument.
+    bool wake_one(WokenList& woken, std::uintptr_t* argument = nullptr) noexcept;
+    /// Wins all of them. With the lock.
+    void wake_all(WokenList& woken) noexcept;
+
+    static constexpr auto kNoDeadline = std::chrono::steady_clock::time_point::max();
+
+private:
+    void link(WaitNode& node) noexcept;
+    void unlink(WaitNode& node) noexcept;
+    WaitOutcome wait_as_task(
+        TaskState& task, WaitNode& node, std::chrono::steady_clock::time_point deadline
+    );
+    WaitOutcome wait_as_thread(WaitNode& node, std::chrono::steady_clock::time_point deadline);
+
+    SpinLock lock_;
+    WaitNode* head_ = nullptr;
+    WaitNode* tail_ = nullptr;
+};
+
+/// Throws CancelledError with the message that was given to the running task's cancel().
+[[noreturn]] void throw_cancelled();
+
+/// Throws RuntimeError unless a task or a plain thread is running: `what` may not wait in a
+/// callback.
+void require_waitable(const char* what);
+
+}  // namespace weft::detail

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <weft/detail/callback.hpp>
+#include <weft/detail/future_state.hpp>
+#include <weft/detail/task_body.hpp>
+
+#include "fiber/exception_state.hpp"
+#include "fiber/switch.hpp"
+#include "task/sink.hpp"
+#include "task/sleep_word.hpp"
+
+namespace weft::detail {
+
+/// What the runtime keeps about a task: one record of a type-stable slab (task/record_pool.hpp).
+///
+/// A plain field belongs to whoever may run the task at that moment: its maker, then the worker
+/// that runs it. Only what is atomic may be looked at by others.
+class TaskState final : public FutureState, public Runnable {
+public:
+    static constexpr std::size_t kRecordBytes = 256;
+    static constexpr std::size_t kBodyAlignment = 16;
+
+    TaskState() noexcept;
+
+    /// Runs the body to its end and finishes the task. On the stack it will own if it suspends.
+    void run() noexcept;
+
+    [[nodiscard]] bool pinned() const noexcept { return kind == TaskKind::Pinned; }
+    [[nodiscard]] bool fresh() const noexcept { return context == nullptr; }
+
+    /// asyncio's Task.cancel: asks the task to end. False when it is done.
+    bool request_cancel(std::string&& message);
+    /// asyncio's Task.uncancel: takes one request back; returns how many are left.
+    std::uint32_t uncancel() noexcept;
+    /// Hands a marked cancellation of this task, which waits for `awaiting`, on to that.
+    void forward_cancel();
+
+    /// Takes the message of the cancellation that is about to be thrown.
+    [[nodiscard]] std::string take_cancel_message();
+
+    /// The name that was given, or "Task-N".
+    [[nodiscard]] std::string display_name() const;
+    /// The same where no memory may be asked for.
+    void write_name(char* out, std::size_t size) const noexcept;
+    /// Only for the task itself, or its maker.
+    void rename(std::string&& given);
+
+    rt::SleepWord<> sleep;
+    rt::Context context = nullptr;  // where it goes on; null: its body has not begun
+    rt::Stack* stack = nullptr;
+    rt::ExceptionState exceptions;
+    FutureState* awaiting = nullptr;
+    TaskState* in_place_of = nullptr;  // whose stack it runs on, and who waits for it
+    const TaskOperations* body_operations = nullptr;
+    rt::Atomic<const char*> wait_what{nullptr};    // relaxed: for a dump
+    rt::Atomic<const void*> wait_object{nullptr};  // relaxed: for a dump
+    std::uint64_t id = 0;
+    std::string* name = nullptr;
+    const char* site_file = "";
+    rt::Atomic<std::uint32_t> cancel_requests{0};  // relaxed: a count
+    std::uint32_t site_line = 0;
+    TaskKind kind = TaskKind::Pinned;
+    bool body_on_heap = false;
+    bool masked_in_place = false;  // it may not be cancelled while a child runs in its place
+
+    void prepare(const TaskSpec& spec, void* body, Sink* loop) noexcept;
+    void retire() noexcept;
+    void begin() noexcept;
+    [[nodiscard]] void* inline_body() noexcept { return body_; }
+
+    static constexpr std::size_t kInlineBytes = 64;
+
+private:
+    void keep_cancel_message(const std::string& message);
+    rt::SleepWord<>::CancelStep note_cancel(const std::string& message);
+
+    alignas(kBodyAlignment) std::byte body_[kInlineBytes];
+};
+
+}  // namespace weft::detail
+
+namespace weft::rt {
+using detail::TaskKind;
+using detail::TaskState;
+}  // namespace weft::rt
