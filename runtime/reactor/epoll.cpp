@@ -1,0 +1,250 @@
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "base/check.hpp"
+#include "base/posix.hpp"
+#include "reactor/descriptor_table.hpp"
+#include "reactor/reactor.hpp"
+
+namespace weft::rt {
+namespace {
+
+/// Data of the wake-up's own event; no descriptor has this tag, since generations in use are odd.
+constexpr std::uint64_t kWakeTag = 0;
+constexpr int kEventsPerPoll = 128;
+constexpr Nanos kNanosPerSecond = 1'000'000'000;
+
+/// The epoll backend: edge-triggered, one registration per descriptor for life, the system call
+/// tried first. Many threads may perform operations; one waits.
+class EpollReactor final : public Reactor {
+public:
+    EpollReactor() : table_(*this) {}
+
+    std::error_code open() noexcept;
+
+    int wait(Nanos timeout) noexcept override;
+    void dispatch() noexcept override;
+    void wake() noexcept override;
+    std::error_code attach(int fd, bool ready, Descriptor*& descriptor) noexcept override;
+    ssize_t perform(Operation& operation) override;
+    void end(Descriptor& descriptor) noexcept override;
+
+private:
+    UniqueFd epoll_;
+    UniqueFd wakeup_;
+    std::array<epoll_event, kEventsPerPoll> events_{};
+    int event_count_ = 0;
+    DescriptorTable table_;
+};
+
+std::error_code system_error(int negative_errno) noexcept {
+    return {-negative_errno, std::system_category()};
+}
+
+std::error_code EpollReactor::open() noexcept {
+    const int epoll = checked(::epoll_create1, EPOLL_CLOEXEC);
+    if (epoll < 0) {
+        return system_error(epoll);
+    }
+    epoll_ = UniqueFd(epoll);
+    const int wakeup = checked(::eventfd, 0U, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (wakeup < 0) {
+        return system_error(wakeup);
+    }
+    wakeup_ = UniqueFd(wakeup);
+    // Edge-triggered and never read: each write is an edge, and the read is saved.
+    epoll_event event{};
+    event.events = EPOLLIN | EPOLLET;
+    event.data.u64 = kWakeTag;
+    const int added = checked(::epoll_ctl, epoll_.get(), EPOLL_CTL_ADD, wakeup_.get(), &event);
+    return added < 0 ? system_error(added) : std::error_code{};
+}
+
+int EpollReactor::wait(Nanos timeout) noexcept {
+    timespec limit{};
+    timespec* until = nullptr;
+    if (timeout != kNever) {
+        limit.tv_sec = timeout / kNanosPerSecond;
+        limit.tv_nsec = timeout % kNanosPerSecond;
+        until = &limit;
+    }
+    int count =
+        checked(::epoll_pwait2, epoll_.get(), events_.data(), kEventsPerPoll, until, nullptr);
+    if (count == -ENOSYS || count == -EPERM) [[unlikely]] {
+        // An older kernel, or a sandbox that does not know the call: milliseconds, rounded up.
+        constexpr Nanos kMilli = 1'000'000;
+        const int milliseconds =
+            timeout == kNever
+                ? -1
+                : static_cast<int>(std::min<Nanos>((timeout + kMilli - 1) / kMilli, 1'000'000));
+        count = checked(::epoll_wait, epoll_.get(), events_.data(), kEventsPerPoll, milliseconds);
+    }
+    WEFT_CHECK(count >= 0 || count == -EINTR, "epoll_wait failed");
+    event_count_ = std::max(count, 0);
+    return event_count_;
+}
+
+void EpollReactor::dispatch() noexcept {
+    constexpr std::uint32_t kReadable = EPOLLIN | EPOLLRDHUP | EPOLLPRI | EPOLLERR | EPOLLHUP;
+    constexpr std::uint32_t kWritable = EPOLLOUT | EPOLLERR | EPOLLHUP;
+    constexpr std::uint32_t kBroken = EPOLLERR | EPOLLHUP;
+    constexpr std::uint32_t kEnded = EPOLLRDHUP | kBroken;
+    detail::WokenList woken;
+    for (int i = 0; i < event_count_; ++i) {
+        const epoll_event& event = events_[static_cast<std::size_t>(i)];
+        if (event.data.u64 == kWakeTag) {
+            continue;
+        }
+        Descriptor* const descriptor = table_.find(event.data.u64);
+        if (descriptor == nullptr) {
+            continue;  // closed by somebody earlier in this batch, or elsewhere
+        }
+        if ((event.events & kReadable) != 0) {
+            descriptor->readiness(Direction::Read).set(woken, (event.events & kEnded) != 0);
+        }
+        if ((event.events & kWritable) != 0) {
+            descriptor->readiness(Direction::Write).set(woken, (event.events & kBroken) != 0);
+        }
+    }
+    event_count_ = 0;
+}
+
+void EpollReactor::wake() noexcept {
+    constexpr std::uint64_t kOne = 1;
+    // Full (EAGAIN) means that an edge is on its way already.
+    static_cast<void>(checked(::write, wakeup_.get(), &kOne, sizeof kOne));
+}
+
+std::error_code EpollReactor::attach(int fd, bool ready, Descriptor*& descriptor) noexcept {
+    descriptor = table_.give_out(fd, ready);
+    if (descriptor == nullptr) {
+        return std::make_error_code(std::errc::not_enough_memory);
+    }
+    epoll_event event{};
+    event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+    event.data.u64 = DescriptorTable::tag(*descriptor);
+    const int added = checked(::epoll_ctl, epoll_.get(), EPOLL_CTL_ADD, fd, &event);
+    if (added < 0) {
+        static_cast<void>(descriptor->begin_close());
+        table_.take_back(*descriptor);
+        descriptor = nullptr;
+        return system_error(added);
+    }
+    return {};
+}
+
+void EpollReactor::end(Descriptor& descriptor) noexcept {
+    // Before the close: another process may hold the same description, and its events would go on.
+    static_cast<void>(checked(::epoll_ctl, epoll_.get(), EPOLL_CTL_DEL, descriptor.fd(), nullptr));
+    static_cast<void>(checked(::close, descriptor.fd()));
+    table_.take_back(descriptor);
+}
+
+Direction direction_of(Operation::Kind kind) noexcept {
+    return kind == Operation::Kind::Send || kind == Operation::Kind::Connect ? Direction::Write
+                                                                             : Direction::Read;
+}
+
+const char* wait_name(Operation::Kind kind) noexcept {
+    switch (kind) {
+        case Operation::Kind::Receive:
+            return "receive";
+        case Operation::Kind::Send:
+            return "send";
+        case Operation::Kind::Accept:
+            return "accept";
+        case Operation::Kind::Connect:
+            return "connect";
+    }
+    return "";
+}
+
+ssize_t connect_result(int fd) noexcept {
+    int error = 0;
+    socklen_t size = sizeof error;
+    const int got = checked(::getsockopt, fd, SOL_SOCKET, SO_ERROR, &error, &size);
+    return got < 0 ? got : -error;
+}
+
+/// The system call itself; sets `more` when the direction may be tried again at once.
+ssize_t attempt(Operation& operation, bool& more) noexcept {
+    const int fd = operation.descriptor.fd();
+    switch (operation.kind) {
+        case Operation::Kind::Receive: {
+            const ssize_t count = retried(::recv, fd, operation.buffer, operation.size, 0);
+            // A stream that gave less than it was asked for is empty: the next edge will tell.
+            more = count > 0 && static_cast<std::size_t>(count) == operation.size;
+            return count;
+        }
+        case Operation::Kind::Send: {
+            msghdr message{};
+            message.msg_iov = const_cast<iovec*>(operation.vectors);
+            message.msg_iovlen = static_cast<std::size_t>(operation.vector_count);
+            // SIGPIPE must never kill: the error is enough.
+            const ssize_t count = retried(::sendmsg, fd, &message, MSG_NOSIGNAL);
+            more = count >= 0;
+            return count;
+        }
+        case Operation::Kind::Accept: {
+            operation.address_size = sizeof(sockaddr_storage);
+            const int accepted = retried(
+                ::accept4,
+                fd,
+                reinterpret_cast<sockaddr*>(operation.address),
+                &operation.address_size,
+                SOCK_NONBLOCK | SOCK_CLOEXEC
+            );
+            more = accepted != -EAGAIN;
+            return accepted;
+        }
+        case Operation::Kind::Connect:
+            more = true;
+            return connect_result(fd);
+    }
+    return -EINVAL;
+}
+
+ssize_t EpollReactor::perform(Operation& operation) {
+    Descriptor& descriptor = operation.descriptor;
+    detail::require_waitable(wait_name(operation.kind));
+    if (!descriptor.use()) {
+        return -EBADF;
+    }
+    Readiness& readiness = descriptor.readiness(direction_of(operation.kind));
+    ssize_t result = 0;
+    for (;;) {
+        result = readiness.take(wait_name(operation.kind), &descriptor);
+        if (result < 0) {
+            break;
+        }
+        bool more = false;
+        result = attempt(operation, more);
+        if (result == -EAGAIN) {
+            continue;
+        }
+        if (more || result <= 0) {
+            readiness.set();  // there may be more; an end or an error is there for the next one too
+        }
+        break;
+    }
+    descriptor.unuse();
+    return result;
+}
+
+}  // namespace
+
+std::error_code make_epoll_reactor(std::unique_ptr<Reactor>& reactor) {
+    auto made = std::make_unique<EpollReactor>();
+    if (const std::error_code error = made->open()) {
+        return error;
+    }
+    reactor = std::move(made);
+    return {};
+}
+
+}  // namespace weft::rt

@@ -1,0 +1,110 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "sched/idle.hpp"
+#include "sched/inbox.hpp"
+#include "sched/pinning.hpp"
+#include "sched/worker.hpp"
+
+namespace weft::rt {
+
+struct SchedulerOptions {
+    int workers = 0;                   ///< 0: as many as the machine and its quota give
+    std::optional<PinPolicy> pinning;  ///< unset: WEFT_PIN, else Auto
+    std::size_t stack_bytes = 0;       ///< 0: the default of the stack pool
+    bool hop = false;                  ///< testing: move stealable tasks at each suspension
+    bool in_place = true;              ///< call a fresh child instead of waiting for it
+    std::string name = "weft";         ///< of the threads
+};
+
+/// The workers of one runtime and what they share.
+class Scheduler {
+public:
+    /// Throws std::system_error when the system refuses a reactor, std::bad_alloc without memory.
+    /// `make_loop` gives each worker its public face.
+    Scheduler(const SchedulerOptions& options, const std::function<Loop*(int)>& make_loop);
+    Scheduler(const Scheduler&) = delete;
+    Scheduler& operator=(const Scheduler&) = delete;
+    ~Scheduler();
+
+    [[nodiscard]] int width() const noexcept { return static_cast<int>(workers_.size()); }
+    [[nodiscard]] Worker& worker(int index) noexcept {
+        return *workers_[static_cast<std::size_t>(index)];
+    }
+
+    /// What width() will be; known before the workers are made.
+    [[nodiscard]] int width_planned() const noexcept { return width_; }
+
+    /// Gives worker `first` and those after it threads of their own.
+    void start_threads(int first);
+    /// Binds the calling thread as planned for worker `index`.
+    void bind_thread(int index);
+    /// Ends the loops of the threads that start_threads made, and waits for them.
+    void stop_threads() noexcept;
+
+    // ---- for the workers
+
+    /// Wakes one sleeping worker for stealable work, unless somebody is looking already. `from`:
+    /// who asks; null for a thread outside.
+    void notify(Worker* from) noexcept;
+    [[nodiscard]] Idle<>& idle() noexcept { return idle_; }
+    [[nodiscard]] Inbox<TaskState>& inbox() noexcept { return inbox_; }
+    [[nodiscard]] bool hop() const noexcept { return options_.hop; }
+    [[nodiscard]] bool in_place() const noexcept { return options_.in_place && !options_.hop; }
+    [[nodiscard]] StackPool& stacks() noexcept { return *stacks_; }
+
+    /// Whether there has ever been stealable work: without, nobody need look for any.
+    void saw_stealable() noexcept {
+        if (!stealable_seen_.load(relaxed)) {
+            stealable_seen_.store(true, relaxed);
+        }
+    }
+    [[nodiscard]] bool stealable_seen() const noexcept { return stealable_seen_.load(relaxed); }
+
+    /// A thread outside brings work: the scheduler may not end before it is done with it.
+    class Visit {
+    public:
+        explicit Visit(Scheduler& scheduler) noexcept : scheduler_(scheduler) {
+            scheduler_.visitors_.fetch_add(1, acq_rel);
+        }
+        Visit(const Visit&) = delete;
+        Visit& operator=(const Visit&) = delete;
+        // The last access: ~Scheduler waits for it.
+        ~Visit() { scheduler_.visitors_.fetch_sub(1, acq_rel); }
+
+    private:
+        Scheduler& scheduler_;
+    };
+
+private:
+    void run_thread(int index);
+    Idle<>::Choice wake_one(Worker* from) noexcept;
+
+    SchedulerOptions options_;
+    int width_ = 0;
+    std::unique_ptr<StackPool> own_stacks_;
+    StackPool* stacks_ = nullptr;
+    std::vector<PinPlan> pins_;
+    Idle<> idle_;
+    Inbox<TaskState> inbox_;
+    Atomic<bool> stealable_seen_{false};  // relaxed: set before the work is published
+    Atomic<int> visitors_{0};
+    std::vector<std::unique_ptr<Worker>> workers_;
+    std::vector<std::thread> threads_;
+    int first_thread_ = 0;
+};
+
+/// Runs `callback` on the loop if that life of it goes on; drops it otherwise. Takes one reference.
+/// For those who may outlive the loop they were made on.
+void post_if_alive(Sink* loop, std::uint64_t life, Callback& callback) noexcept;
+
+}  // namespace weft::rt

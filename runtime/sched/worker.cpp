@@ -1,0 +1,347 @@
+#include "sched/worker.hpp"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <new>
+
+#include "base/check.hpp"
+#include "fiber/sanitizer.hpp"
+#include "sched/scheduler.hpp"
+#include "task/report.hpp"
+
+namespace weft::rt {
+namespace {
+
+// How many tasks are switched to directly before a turn looks at everything else again.
+constexpr int kRunsPerTurn = 64;
+// How many stealable tasks a turn runs before the pinned ones have their turn again.
+constexpr int kQuantum = 32;
+// How long I/O and timers may wait for a loop that always has something ready. Checked each turn.
+constexpr std::uint64_t kPollEveryMicroseconds = 100;
+constexpr std::size_t kCompactTimersAt = 128;
+
+Atomic<std::uint64_t> next_life{1};  // relaxed: numbers need only differ
+
+void nothing_to_commit(void*) noexcept {}
+
+}  // namespace
+
+Worker::Worker(Setup setup)
+    : Carrier(setup.scheduler.stacks()),
+      scheduler_(setup.scheduler),
+      index_(setup.index),
+      clock_(setup.clock),
+      reactor_(std::move(setup.reactor)),
+      rng_(static_cast<std::uint64_t>(setup.index) + 1),
+      shared_(setup.scheduler.width_planned() > 1),
+      in_place_(setup.scheduler.in_place()),
+      hop_(setup.scheduler.hop() && shared_),
+      compact_at_(kCompactTimersAt),
+      poll_every_(kPollEveryMicroseconds * ticks_per_microsecond()),
+      inbox_token_(setup.scheduler.inbox().make_token()) {
+    sink = this;
+    run_loop = &Worker::run_loop_entry;
+    loop_ = setup.loop;
+    runtime_ = &scheduler_;
+    life_ = next_life.fetch_add(1, relaxed);
+}
+
+Worker::~Worker() {
+    const auto drop = [](Runnable* runnable) {
+        if (runnable->kind == Runnable::Kind::Callback) {
+            static_cast<Callback*>(runnable)->release();
+        }
+    };
+    drain_mailbox();
+    while (Runnable* const runnable = pinned_.pop()) {
+        drop(runnable);
+    }
+    while (!timers_.empty()) {
+        drop_deadline(timers_.pop());
+    }
+}
+
+void Worker::drop_deadline(const Deadline& deadline) noexcept {
+    if (deadline.target->kind == Runnable::Kind::Callback) {
+        static_cast<Callback*>(deadline.target)->release();
+    }
+}
+
+void Worker::drive() {
+    WEFT_CHECK(current_carrier() == nullptr, "a thread drives two loops");
+    Stack* const first = stacks.take();
+    if (first == nullptr) {
+        throw std::bad_alloc();
+    }
+    describe_thread_stack();
+    exceptions = exception_state_of_thread();
+    set_current_carrier(this);
+    driven_.store(true, release);
+    turns_driven_ = 0;
+    stack = first;
+    // What is in flight on this thread stays with it: the tasks start with nothing.
+    const ExceptionState in_flight = *exceptions;
+    *exceptions = {};
+    switch_stack(
+        &thread_context_,
+        thread_stack_,
+        make_context(*first, run_loop),
+        *first,
+        &nothing_to_commit,
+        nullptr
+    );
+    *exceptions = in_flight;
+    stopping_.store(false, relaxed);
+    driven_.store(false, release);
+    set_current_carrier(nullptr);
+}
+
+void Worker::describe_thread_stack() noexcept {
+#if WEFT_ASAN
+    pthread_attr_t attributes;
+    if (::pthread_getattr_np(::pthread_self(), &attributes) == 0) {
+        void* low = nullptr;
+        std::size_t size = 0;
+        ::pthread_attr_getstack(&attributes, &low, &size);
+        thread_stack_.low = static_cast<std::byte*>(low);
+        thread_stack_.top = thread_stack_.low + size;
+        ::pthread_attr_destroy(&attributes);
+    }
+#endif
+#if WEFT_TSAN
+    thread_stack_.tsan_fiber = __tsan_get_current_fiber();
+#endif
+}
+
+void Worker::leave() noexcept {
+    struct Leaving {
+        Worker* worker;
+        Stack* stack;
+    } leaving{this, stack};
+    abandon_stack(
+        thread_context_,
+        thread_stack_,
+        [](void* argument) noexcept {
+            const Leaving self = *static_cast<Leaving*>(argument);
+            self.worker->stacks.give(self.stack);
+            self.worker->stack = nullptr;
+        },
+        &leaving
+    );
+}
+
+void Worker::run_loop_entry() {
+    for (;;) {
+        // Asked anew each time: the task that was called may have come back on another thread.
+        auto& worker = static_cast<Worker&>(*current_carrier());
+        worker.current = nullptr;
+        Runnable* const runnable = worker.next();
+        if (runnable == nullptr) {
+            worker.leave();
+        }
+        if (runnable->kind == Runnable::Kind::Callback) {
+            worker.run_callback(static_cast<Callback&>(*runnable));
+            continue;
+        }
+        auto& task = static_cast<TaskState&>(*runnable);
+        if (task.fresh()) {
+            call_fresh(worker, task);
+        } else {
+            resume_from_run_loop(worker, task);
+        }
+    }
+}
+
+void Worker::run_callback(Callback& callback) noexcept {
+    counters.callbacks_run.add();
+    try {
+        callback.run();
+    } catch (...) {
+        report_callback_error(std::current_exception());
+    }
+    callback.release();
+}
+
+Runnable* Worker::next() noexcept {
+    for (;;) {
+        Runnable* runnable = nullptr;
+        if (next_up_ != nullptr) {
+            runnable = std::exchange(next_up_, nullptr);
+        } else if (pinned_popped_ != snapshot_end_) {
+            ++pinned_popped_;
+            runnable = pinned_.pop();
+        } else if (TaskState* const task = quantum_ > 0 ? take_stealable() : nullptr) {
+            --quantum_;
+            runnable = task;
+        }
+        if (runnable != nullptr) {
+            if (!set_aside_without_stack(*runnable)) {
+                return runnable;
+            }
+            continue;
+        }
+        // acquire: stop's release; whoever stopped the loop wrote its reason before
+        if (turns_driven_ > 0 && stopping_.load(acquire)) {
+            hand_search_on();
+            return nullptr;
+        }
+        turn();
+    }
+}
+
+/// A task that starts here may suspend, and then the run loop needs another stack to go on with.
+bool Worker::set_aside_without_stack(Runnable& runnable) noexcept {
+    if (runnable.kind != Runnable::Kind::Task || !static_cast<TaskState&>(runnable).fresh() ||
+        stacks.has_spare()) [[likely]] {
+        return false;
+    }
+    counters.stacks_refused.add();
+    set_aside_.push(runnable);
+    return true;
+}
+
+TaskState* Worker::take_next() noexcept {
+    --runs_until_turn_;
+    Runnable* runnable = nullptr;
+    do {
+        if (pinned_popped_ != snapshot_end_) {
+            ++pinned_popped_;
+            runnable = pinned_.pop();
+        } else if (quantum_ > 0 && has_stealable()) {
+            --quantum_;
+            runnable = take_stealable();
+        }
+    } while (runnable == nullptr && cheap_turn());
+    if (runnable == nullptr) {
+        return nullptr;
+    }
+    if (runnable->kind == Runnable::Kind::Task && !static_cast<TaskState*>(runnable)->fresh()) {
+        return static_cast<TaskState*>(runnable);
+    }
+    next_up_ = runnable;
+    return nullptr;
+}
+
+/// Begins the next turn where nothing but the ready queues needs to be looked at.
+bool Worker::cheap_turn() noexcept {
+    if (runs_until_turn_ <= 0 || !mailbox_.looks_empty() || !timers_.empty() || !has_ready()) {
+        return false;
+    }
+    begin_turn();
+    return true;
+}
+
+void Worker::begin_turn() noexcept {
+    counters.turns.add();
+    snapshot_end_ = pinned_pushed_;
+    quantum_ = kQuantum;
+}
+
+void Worker::turn() noexcept {
+    ++turns_driven_;
+    drain_mailbox();
+    // What stop() told may have been drained just now: then no turn begins without a look at it.
+    runs_until_turn_ = stopping_.load(relaxed) ? 0 : kRunsPerTurn;
+    if (!scheduler_.inbox().looks_empty()) {
+        if (TaskState* const task = take_inbox(); task != nullptr) {
+            push_ring(*task);
+        }
+    }
+    while (!set_aside_.empty() && stacks.has_spare()) {
+        push_pinned(*set_aside_.pop());
+    }
+    if (has_ready()) {
+        if (ticks() - last_poll_ > poll_every_) {
+            poll(0);
+        }
+    } else {
+        idle();
+    }
+    if (!timers_.empty()) {
+        fire_timers();
+    }
+    if ((searching_ || owes_look_) && has_ready()) [[unlikely]] {
+        hand_search_on();
+    }
+    begin_turn();
+}
+
+void Worker::poll(Nanos timeout) noexcept {
+    counters.polls.add();
+    counters.events.add(static_cast<std::uint64_t>(reactor_->wait(timeout)));
+    last_poll_ = ticks();
+    dispatch();
+}
+
+void Worker::dispatch() noexcept {
+    dispatching_ = true;
+    reactor_->dispatch();
+    dispatching_ = false;
+    publish_batch();
+}
+
+void Worker::fire_timers() noexcept {
+    const Nanos now = clock_.now();
+    while (timers_.next() <= now) {
+        const Deadline deadline = timers_.pop();
+        if (deadline.target->kind == Runnable::Kind::Callback) {
+            counters.timers_fired.add();
+            push_pinned(*deadline.target);
+            continue;
+        }
+        auto& task = static_cast<TaskState&>(*deadline.target);
+        if (task.sleep.claim(deadline.epoch, WakeReason::TimedOut)) {
+            counters.timers_fired.add();
+            submit(task);
+        }
+    }
+}
+
+void Worker::arm(TaskState& task, std::uint64_t epoch, Nanos when) {
+    compact_timers();
+    timers_.add(when, {&task, epoch});
+}
+
+void Worker::post_at(Nanos when, Callback& callback) {
+    compact_timers();
+    timers_.add(when, {&callback, 0});
+}
+
+/// Most deadlines are cancelled before they come; when half of them may be stale, one pass over all
+/// is paid for by the additions since the last.
+void Worker::compact_timers() {
+    if (timers_.size() < compact_at_) [[likely]] {
+        return;
+    }
+    timers_.compact([](const Deadline& deadline) {
+        if (deadline.target->kind == Runnable::Kind::Task) {
+            return static_cast<TaskState*>(deadline.target)->sleep.epoch() != deadline.epoch;
+        }
+        auto& callback = static_cast<Callback&>(*deadline.target);
+        if (!callback.cancelled()) {
+            return false;
+        }
+        callback.release();
+        return true;
+    });
+    compact_at_ = std::max(kCompactTimersAt, 2 * timers_.size());
+}
+
+bool Worker::can_start() noexcept {
+    // Another thread may not look into this worker's cache; its tasks find their stack, or wait.
+    return current_carrier() != this || stacks.has_spare();
+}
+
+void Worker::stop() noexcept {
+    stopping_.store(true, release);
+    unpark();
+}
+
+void Worker::unpark() noexcept {
+    if (mailbox_.notify()) {
+        reactor_->wake();
+    }
+}
+
+}  // namespace weft::rt

@@ -1,0 +1,203 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "base/clock.hpp"
+#include "base/intrusive_list.hpp"
+#include "base/rng.hpp"
+#include "reactor/reactor.hpp"
+#include "reactor/timer_heap.hpp"
+#include "sched/inbox.hpp"
+#include "sched/mailbox.hpp"
+#include "sched/next_slot.hpp"
+#include "sched/public_ring.hpp"
+#include "sched/victims.hpp"
+#include "task/carrier.hpp"
+#include "task/task_state.hpp"
+
+namespace weft::rt {
+
+class Scheduler;
+
+using detail::Callback;
+using detail::Runnable;
+
+/// A loop: one thread at a time drives it. It takes what is ready, runs it, and sleeps in its
+/// reactor when there is nothing.
+///
+/// A turn (asyncio's _run_once): take what other threads left, visit the reactor, fire what is due;
+/// then run the pinned work that is ready at this moment, in its order, then a quantum of stealable
+/// work. What becomes ready meanwhile waits for the next turn.
+///
+/// It is also the Sink of the floors below: what they have for this loop to run comes in here.
+class alignas(kCacheLine) Worker final : public Carrier, public Sink {
+public:
+    struct Setup {
+        Scheduler& scheduler;
+        int index;
+        Loop* loop;
+        std::unique_ptr<Reactor> reactor;
+        Clock& clock;
+    };
+    explicit Worker(Setup setup);
+    Worker(const Worker&) = delete;
+    Worker& operator=(const Worker&) = delete;
+    ~Worker();
+
+    // ---- the thread that drives the loop
+
+    /// Runs the loop on the calling thread until stop(); at least one turn.
+    void drive();
+    void post_at(Nanos when, Callback& callback);  ///< takes one reference
+    [[nodiscard]] Nanos now() noexcept { return clock_.now(); }
+
+    // ---- any thread
+
+    /// Ends drive() after the turn that is under way, or the next drive() after one turn.
+    void stop() noexcept;
+    /// Gets the loop out of its sleep, to look around once.
+    void unpark() noexcept;
+    [[nodiscard]] bool driven() const noexcept { return driven_.load(acquire); }
+    [[nodiscard]] int index() const noexcept { return index_; }
+    [[nodiscard]] Reactor& reactor() noexcept { return *reactor_; }
+    [[nodiscard]] Scheduler& scheduler() noexcept { return scheduler_; }
+
+    // ---- Sink
+
+    void submit(TaskState& task) noexcept override;
+    void requeue(TaskState& task) noexcept override;
+    void post(Callback& callback) noexcept override;
+    [[nodiscard]] TaskState* take_next() noexcept override;
+    [[nodiscard]] bool take_for_call(TaskState& task) noexcept override;
+    void arm(TaskState& task, std::uint64_t epoch, Nanos when) override;
+    [[nodiscard]] bool can_start() noexcept override;
+
+    // ---- other workers
+
+    using Ring = PublicRing<TaskState>;
+    using Slot = NextSlot<TaskState>;
+    [[nodiscard]] Ring& ring() noexcept { return ring_; }
+    [[nodiscard]] Slot& slot() noexcept { return slot_; }
+
+    void set_victims(std::vector<VictimGroup> victims) { victims_ = std::move(victims); }
+    [[nodiscard]] const std::vector<VictimGroup>& victims() const noexcept { return victims_; }
+
+private:
+    /// A deadline: of a sleep, or of a callback (then it holds a reference).
+    struct Deadline {
+        Runnable* target;
+        std::uint64_t epoch;
+    };
+
+    [[noreturn]] static void run_loop_entry();
+    void run_callback(Callback& callback) noexcept;
+    [[noreturn]] void leave() noexcept;
+
+    // queues (worker_queues.cpp)
+    void push_pinned(Runnable& runnable) noexcept;
+    void push_stealable(TaskState& task) noexcept;
+    void push_ring(TaskState& task) noexcept;
+    void push_backlog(Runnable& task) noexcept;
+    void refill_ring() noexcept;
+    void publish_batch() noexcept;
+    void submit_from_outside(TaskState& task) noexcept;
+    void mail(Runnable& runnable) noexcept;
+    /// The same; true when the loop had to be woken for it.
+    bool mail_and_tell(Runnable& runnable) noexcept;
+    void drain_mailbox() noexcept;
+    [[nodiscard]] TaskState* take_stealable() noexcept;
+    [[nodiscard]] TaskState* take_inbox() noexcept;
+    [[nodiscard]] bool has_stealable() const noexcept {
+        return !ring_.looks_empty() || !slot_.looks_empty() || !backlog_.empty();
+    }
+    [[nodiscard]] bool has_ready() const noexcept {
+        return !pinned_.empty() || next_up_ != nullptr || has_stealable();
+    }
+    [[nodiscard]] bool from_here() const noexcept;
+
+    // the turn (worker.cpp)
+    [[nodiscard]] Runnable* next() noexcept;
+    void turn() noexcept;
+    [[nodiscard]] bool cheap_turn() noexcept;
+    void begin_turn() noexcept;
+    void poll(Nanos timeout) noexcept;
+    void dispatch() noexcept;
+    void fire_timers() noexcept;
+    void compact_timers();
+    static void drop_deadline(const Deadline& deadline) noexcept;
+    void describe_thread_stack() noexcept;
+    [[nodiscard]] bool set_aside_without_stack(Runnable& runnable) noexcept;
+
+    // nothing to do (worker_idle.cpp)
+    void idle() noexcept;
+    [[nodiscard]] TaskState* search() noexcept;
+    [[nodiscard]] TaskState* find() noexcept;
+    [[nodiscard]] TaskState* steal_from(Worker& victim) noexcept;
+    [[nodiscard]] TaskState* steal_slots() noexcept;
+    void park() noexcept;
+    void nap() noexcept;
+    void sleep_in_reactor(Nanos longest) noexcept;
+    enum class Sight { Nothing, Slot, Work };
+    [[nodiscard]] Sight last_look() noexcept;
+    void end_search() noexcept;
+    void hand_search_on() noexcept;
+    [[nodiscard]] std::uint32_t traffic() noexcept;
+    [[nodiscard]] bool deadline_is_due() noexcept {
+        return !timers_.empty() && timers_.next() <= clock_.now();
+    }
+    void nap_longer() noexcept;
+
+    template <class Visit>
+    [[nodiscard]] bool visit_victims(Visit visit) noexcept;
+
+    Scheduler& scheduler_;
+    const int index_;
+    Clock& clock_;
+    std::unique_ptr<Reactor> reactor_;
+    std::vector<VictimGroup> victims_;
+    Rng rng_;
+    const bool shared_;    // other workers exist: stealable work must be published by RMWs
+    const bool in_place_;  // a child that is next may be called by the one who waits for it
+    const bool hop_;       // testing: every suspension of a stealable task moves it
+
+    IntrusiveFifo<Runnable> pinned_;
+    std::uint64_t pinned_pushed_ = 0;  // ever
+    std::uint64_t pinned_popped_ = 0;  // ever
+    std::uint64_t snapshot_end_ = 0;   // this turn runs those pushed before
+    int quantum_ = 0;                  // how many stealable ones
+    int runs_until_turn_ = 0;          // direct switches until a turn may no longer be cut short
+    int slot_streak_ = 0;              // tasks taken from the slot in a row
+    Runnable* next_up_ = nullptr;      // chosen already, but the run loop has to start it
+    IntrusiveFifo<Runnable> backlog_;  // stealable, for when the ring has room
+    std::size_t backlog_size_ = 0;
+    IntrusiveFifo<Runnable> set_aside_;  // fresh tasks for which there was no stack
+    IntrusiveFifo<Runnable> batch_;      // stealable tasks woken by this visit to the reactor
+    std::size_t batch_size_ = 0;
+    bool dispatching_ = false;
+    TimerHeap<Deadline> timers_;
+    std::size_t compact_at_;
+    std::uint64_t last_poll_ = 0;  // ticks()
+    const std::uint64_t poll_every_;
+    std::uint64_t turns_driven_ = 0;
+    Inbox<TaskState>::Token inbox_token_;
+
+    bool searching_ = false;
+    bool owes_look_ = false;     // gave a search up unfinished; looks, or has another look
+    bool chosen_ = false;        // awake because a submitter chose this worker
+    Nanos nap_ = 0;              // > 0: chosen in vain lately; sleeps unannounced for so long
+    std::uint32_t traffic_ = 0;  // of the others, when the nap began
+
+    Context thread_context_ = nullptr;
+    Stack thread_stack_;
+    Atomic<bool> stopping_{false};  // release by stop -> acquire in next
+    Atomic<bool> driven_{false};
+
+    alignas(kCacheLine) Mailbox<Runnable> mailbox_;
+    Ring ring_;
+    alignas(kCacheLine) Slot slot_;
+};
+
+}  // namespace weft::rt

@@ -1,0 +1,232 @@
+#include <algorithm>
+#include <utility>
+
+#include "sched/scheduler.hpp"
+#include "sched/worker.hpp"
+
+// What a worker does when it has nothing to do: look for work, announce itself, look once more,
+// sleep. The protocol and its argument are in sleep_protocol.md.
+
+namespace weft::rt {
+namespace {
+
+constexpr Nanos kMicro = 1'000;
+// A worker that was chosen in vain sleeps unannounced for a while, so that work which its owner is
+// faster with wakes nobody again and again.
+constexpr Nanos kShortestNap = 50 * kMicro;
+constexpr Nanos kLongestNap = 2'000 * kMicro;
+// A task that has been in an owner's slot for so long may be taken from there.
+constexpr std::uint64_t kSlotHesitationMicroseconds = 3;
+// With fresh tasks and no stack for them: when to ask for one again.
+constexpr Nanos kStackRetry = 10'000 * kMicro;
+
+}  // namespace
+
+template <class Visit>
+bool Worker::visit_victims(Visit visit) noexcept {
+    for (const VictimGroup& group : victims_) {
+        const auto size = static_cast<std::uint32_t>(group.workers.size());
+        const std::uint32_t start = rng_.below(size);
+        for (std::uint32_t i = 0; i < size; ++i) {
+            if (visit(scheduler_.worker(group.workers[(start + i) % size]))) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+void Worker::idle() noexcept {
+    // stop() tells through the mailbox word, and this turn may have drained what it told already.
+    if (stopping_.load(relaxed)) {
+        poll(0);
+        return;
+    }
+    if (scheduler_.stealable_seen()) {
+        const bool was_chosen = std::exchange(chosen_, false);
+        if (TaskState* const task = search(); task != nullptr) {
+            nap_ = 0;
+            next_up_ = task;
+            return;
+        }
+        if (was_chosen) {
+            nap_longer();
+        }
+    }
+    park();
+}
+
+void Worker::nap_longer() noexcept {
+    nap_ = std::clamp(2 * nap_, kShortestNap, kLongestNap);
+}
+
+TaskState* Worker::search() noexcept {
+    if (!searching_) {
+        if (!shared_ || !scheduler_.idle().begin_search(scheduler_.width())) {
+            return take_inbox();
+        }
+        searching_ = true;
+    }
+    counters.steal_searches.add();
+    owes_look_ = false;
+    TaskState* const task = find();
+    if (task != nullptr) {
+        end_search();
+    }
+    return task;
+}
+
+void Worker::end_search() noexcept {
+    searching_ = false;
+    // The last one to look has found something: there may be more, and nobody is looking now.
+    if (scheduler_.idle().end_search()) {
+        scheduler_.notify(this);
+    }
+}
+
+/// This worker has something else to do: if it was to look for work, another has to.
+void Worker::hand_search_on() noexcept {
+    if (searching_) {
+        end_search();
+    } else if (owes_look_) {
+        scheduler_.notify(this);
+    }
+    owes_look_ = false;
+}
+
+TaskState* Worker::find() noexcept {
+    if (TaskState* const task = take_inbox(); task != nullptr) {
+        return task;
+    }
+    TaskState* found = nullptr;
+    bool slots = false;
+    static_cast<void>(visit_victims([&](Worker& victim) {
+        found = steal_from(victim);
+        slots = slots || !victim.slot_.looks_empty();
+        return found != nullptr;
+    }));
+    return found == nullptr && slots ? steal_slots() : found;
+}
+
+TaskState* Worker::steal_from(Worker& victim) noexcept {
+    std::uint32_t taken = 0;
+    TaskState* const task = victim.ring_.steal_half(ring_, taken);
+    counters.steals.add(taken);
+    return task;
+}
+
+/// Takes from the slot of an owner that has been busy with something else for a while.
+TaskState* Worker::steal_slots() noexcept {
+    TaskState* found = nullptr;
+    static_cast<void>(visit_victims([&](Worker& victim) {
+        const Slot::Sight sight = victim.slot_.look();
+        if (sight.task == nullptr) {
+            return false;
+        }
+        const std::uint64_t until = ticks() + kSlotHesitationMicroseconds * ticks_per_microsecond();
+        while (ticks() < until) {
+            if (victim.slot_.stamp() != sight.stamp || !mailbox_.looks_empty()) {
+                return false;  // its owner is at it, or this worker has its own to do
+            }
+            cpu_relax();
+        }
+        found = victim.slot_.steal(sight);
+        return found != nullptr;
+    }));
+    counters.steals.add(found != nullptr ? 1 : 0);
+    return found;
+}
+
+Worker::Sight Worker::last_look() noexcept {
+    if (scheduler_.inbox().look_closely()) {
+        return Sight::Work;
+    }
+    Sight sight = Sight::Nothing;
+    if (!shared_) {
+        return sight;
+    }
+    const bool work = visit_victims([&](Worker& victim) {
+        if (victim.slot_.look_closely()) {
+            sight = Sight::Slot;
+        }
+        return victim.ring_.look_closely();
+    });
+    return work ? Sight::Work : sight;
+}
+
+void Worker::park() noexcept {
+    if (deadline_is_due()) {
+        poll(0);
+        return;
+    }
+    if (nap_ > 0) {
+        nap();
+        return;
+    }
+    scheduler_.idle().announce(index_, std::exchange(searching_, false));
+    const Sight sight = last_look();
+    if (sight == Sight::Nothing) {
+        sleep_in_reactor(kNever);
+    }
+    if (!scheduler_.idle().retract(index_)) {
+        searching_ = true;  // whoever chose this worker has counted it
+        chosen_ = true;
+    } else if (sight == Sight::Work) {
+        // Its submitter may have relied on the search that ended above.
+        scheduler_.idle().begin_search_anyway();
+        searching_ = true;
+    }
+    if (sight == Sight::Slot) {
+        nap_longer();
+        owes_look_ = true;
+    }
+    dispatch();
+}
+
+void Worker::nap() noexcept {
+    owes_look_ = true;  // somebody may have relied on the search that ends here
+    if (std::exchange(searching_, false)) {
+        static_cast<void>(scheduler_.idle().end_search());
+    }
+    const std::uint32_t before = std::exchange(traffic_, traffic());
+    if (before == traffic_) {
+        // Nobody has brought anything since the last nap: from now on whoever does has to wake us.
+        nap_ = 0;
+        return;
+    }
+    sleep_in_reactor(nap_);
+    nap_longer();
+    dispatch();
+}
+
+std::uint32_t Worker::traffic() noexcept {
+    std::uint32_t sum = static_cast<std::uint32_t>(scheduler_.inbox().size());
+    static_cast<void>(visit_victims([&](Worker& victim) {
+        sum += victim.ring_.pushed() + victim.slot_.stamp();
+        return false;
+    }));
+    return sum;
+}
+
+void Worker::sleep_in_reactor(Nanos longest) noexcept {
+    // What came with a message that was drained in this turn is seen here (stop's release, by way
+    // of the mailbox); what comes later makes try_park fail.
+    if (stopping_.load(acquire) || !mailbox_.try_park()) {
+        return;
+    }
+    if (!set_aside_.empty()) {
+        longest = std::min(longest, kStackRetry);
+    }
+    if (!timers_.empty()) {
+        longest = std::min(longest, std::max<Nanos>(timers_.next() - clock_.now(), 0));
+    }
+    counters.parks.add();
+    counters.polls.add();
+    counters.events.add(static_cast<std::uint64_t>(reactor_->wait(longest)));
+    last_poll_ = ticks();
+    if (!mailbox_.unpark()) {
+        counters.wakes_received.add();
+    }
+}
+
+}  // namespace weft::rt

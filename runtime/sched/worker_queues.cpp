@@ -1,0 +1,239 @@
+#include <algorithm>
+#include <array>
+
+#include "sched/scheduler.hpp"
+#include "sched/worker.hpp"
+
+// The ready queues of a worker: who puts a runnable where.
+
+namespace weft::rt {
+namespace {
+
+// Tasks that the slot may give in a row before the ring, which others wait in, has its turn.
+constexpr int kSlotStreak = 3;
+constexpr std::size_t kInboxBatch = 32;
+
+}  // namespace
+
+bool Worker::from_here() const noexcept {
+    return current_carrier() == this;
+}
+
+void Worker::push_pinned(Runnable& runnable) noexcept {
+    pinned_.push(runnable);
+    ++pinned_pushed_;
+}
+
+/// To the ring's back, or behind it when it is full: then thieves have enough to take.
+void Worker::push_ring(TaskState& task) noexcept {
+    if (!backlog_.empty() || !ring_.push(task, shared_)) [[unlikely]] {
+        counters.ring_overflows.add();
+        push_backlog(task);
+    }
+}
+
+void Worker::push_backlog(Runnable& task) noexcept {
+    backlog_.push(task);
+    ++backlog_size_;
+}
+
+void Worker::refill_ring() noexcept {
+    const auto count =
+        static_cast<std::uint32_t>(std::min<std::size_t>(ring_.room(), backlog_size_));
+    backlog_size_ -= count;
+    ring_.push_batch(
+        count, [this] { return static_cast<TaskState*>(backlog_.pop()); }, shared_
+    );
+}
+
+/// A stealable task became ready on this thread.
+void Worker::push_stealable(TaskState& task) noexcept {
+    if (hop_) [[unlikely]] {
+        scheduler_.worker((index_ + 1) % scheduler_.width()).mail(task);
+        return;
+    }
+    if (dispatching_) {
+        batch_.push(task);
+        ++batch_size_;
+        return;
+    }
+    scheduler_.saw_stealable();
+    if (current != nullptr) {
+        if (TaskState* const displaced = slot_.put(task, shared_); displaced != nullptr) {
+            push_ring(*displaced);
+        }
+    } else {
+        push_ring(task);
+    }
+    if (shared_) {
+        scheduler_.notify(this);
+    }
+}
+
+/// The tasks that one visit to the reactor woke become stealable together, before the owner runs
+/// the first of them.
+void Worker::publish_batch() noexcept {
+    if (batch_size_ == 0) {
+        return;
+    }
+    scheduler_.saw_stealable();
+    const auto count = static_cast<std::uint32_t>(
+        std::min<std::size_t>(batch_size_, backlog_.empty() ? ring_.room() : 0)
+    );
+    if (count > 0) {
+        ring_.push_batch(
+            count, [this] { return static_cast<TaskState*>(batch_.pop()); }, shared_
+        );
+    }
+    while (Runnable* const rest = batch_.pop()) {
+        push_backlog(*rest);
+    }
+    // The owner runs one of them itself.
+    if (shared_ && batch_size_ > 1) {
+        scheduler_.notify(this);
+    }
+    batch_size_ = 0;
+}
+
+void Worker::requeue(TaskState& task) noexcept {
+    if (task.pinned()) {
+        push_pinned(task);
+        return;
+    }
+    if (hop_) [[unlikely]] {
+        push_stealable(task);
+        return;
+    }
+    scheduler_.saw_stealable();
+    push_ring(task);
+    if (shared_) {
+        scheduler_.notify(this);
+    }
+}
+
+void Worker::submit(TaskState& task) noexcept {
+    Carrier* const carrier = current_carrier();
+    if (carrier == nullptr || carrier->sink->runtime() != runtime()) {
+        submit_from_outside(task);
+        return;
+    }
+    auto& here = static_cast<Worker&>(*carrier);
+    if (!task.pinned()) {
+        here.push_stealable(task);
+    } else if (&here == this) {
+        push_pinned(task);
+    } else {
+        here.counters.wakes_sent.add(mail_and_tell(task) ? 1 : 0);
+    }
+}
+
+void Worker::submit_from_outside(TaskState& task) noexcept {
+    const Scheduler::Visit visit(scheduler_);
+    if (!task.pinned()) {
+        scheduler_.saw_stealable();
+        if (scheduler_.inbox().put(task)) {
+            scheduler_.notify(nullptr);
+            return;
+        }
+    }
+    mail(task);
+}
+
+void Worker::post(Callback& callback) noexcept {
+    if (from_here()) {
+        push_pinned(callback);
+        return;
+    }
+    Carrier* const carrier = current_carrier();
+    if (carrier != nullptr && carrier->sink->runtime() == runtime()) {
+        carrier->counters.wakes_sent.add(mail_and_tell(callback) ? 1 : 0);
+        return;
+    }
+    const Scheduler::Visit visit(scheduler_);
+    mail(callback);
+}
+
+void Worker::mail(Runnable& runnable) noexcept {
+    static_cast<void>(mail_and_tell(runnable));
+}
+
+bool Worker::mail_and_tell(Runnable& runnable) noexcept {
+    const bool asleep = mailbox_.push(runnable);
+    if (asleep) {
+        reactor_->wake();
+    }
+    return asleep;
+}
+
+void Worker::drain_mailbox() noexcept {
+    Runnable* runnable = mailbox_.drain();
+    while (runnable != nullptr) {
+        Runnable* const next = runnable->next;
+        counters.mail_received.add();
+        if (runnable->kind == Runnable::Kind::Task &&
+            !static_cast<TaskState*>(runnable)->pinned() && !hop_) {
+            push_ring(static_cast<TaskState&>(*runnable));
+        } else {
+            push_pinned(*runnable);
+        }
+        runnable = next;
+    }
+}
+
+TaskState* Worker::take_stealable() noexcept {
+    if (slot_streak_ < kSlotStreak) {
+        if (TaskState* const task = slot_.take(shared_); task != nullptr) {
+            ++slot_streak_;
+            return task;
+        }
+    }
+    slot_streak_ = 0;
+    if (TaskState* const task = ring_.pop(shared_); task != nullptr) {
+        return task;
+    }
+    if (!backlog_.empty()) [[unlikely]] {
+        refill_ring();
+        if (shared_) {
+            scheduler_.notify(this);
+        }
+        return ring_.pop(shared_);
+    }
+    return slot_.take(shared_);
+}
+
+bool Worker::take_for_call(TaskState& task) noexcept {
+    if (!in_place_ || task.pinned() || task.loop()->runtime() != runtime() ||
+        !slot_.take_this(task, shared_)) {
+        return false;
+    }
+    if (task.fresh()) [[likely]] {  // only now is it this worker's to look at
+        return true;
+    }
+    static_cast<void>(slot_.put(task, shared_));
+    return false;
+}
+
+/// Takes a share of what came from outside: one to run, the rest into the ring.
+TaskState* Worker::take_inbox() noexcept {
+    Inbox<TaskState>& inbox = scheduler_.inbox();
+    if (inbox.looks_empty()) {
+        return nullptr;
+    }
+    std::array<TaskState*, kInboxBatch> taken;  // NOLINT: filled by take
+    const std::size_t share =
+        std::min(kInboxBatch, inbox.size() / static_cast<std::size_t>(scheduler_.width()) + 1);
+    const std::size_t count = inbox.take(inbox_token_, taken.data(), share);
+    if (count == 0) {
+        return nullptr;
+    }
+    counters.injected.add(count);
+    for (std::size_t i = 1; i < count; ++i) {
+        push_ring(*taken[i]);
+    }
+    if (count > 1 && shared_) {
+        scheduler_.notify(this);  // who looked into the inbox meanwhile has seen nothing
+    }
+    return taken[0];
+}
+
+}  // namespace weft::rt
