@@ -1,0 +1,58 @@
+#pragma once
+
+#include <chrono>
+#include <utility>
+#include <weft/detail/callback.hpp>
+
+namespace weft {
+
+/// A callback that was given to a loop.
+///
+/// Threads   any.
+/// asyncio   Handle
+class Handle {
+public:
+    Handle() = default;
+    explicit Handle(detail::Ref<detail::Callback> callback) noexcept
+        : callback_(std::move(callback)) {}
+
+    /// Keeps the callback from being run, unless it has been, and drops what it holds.
+    ///
+    /// Threads   any; if the loop runs it at this moment, it runs to its end.
+    /// asyncio   Handle.cancel
+    void cancel() noexcept {
+        if (callback_) {
+            callback_->cancel();
+        }
+    }
+
+    /// Returns whether cancel() came before the callback was run.
+    ///
+    /// asyncio   Handle.cancelled
+    [[nodiscard]] bool cancelled() const noexcept { return callback_ && callback_->cancelled(); }
+
+private:
+    detail::Ref<detail::Callback> callback_;
+};
+
+/// A callback that a loop runs at a given time.
+///
+/// asyncio   TimerHandle
+class TimerHandle : public Handle {
+public:
+    TimerHandle() = default;
+    TimerHandle(
+        detail::Ref<detail::Callback> callback, std::chrono::steady_clock::time_point when
+    ) noexcept
+        : Handle(std::move(callback)), when_(when) {}
+
+    /// Returns the time it was made for.
+    ///
+    /// asyncio   TimerHandle.when
+    [[nodiscard]] std::chrono::steady_clock::time_point when() const noexcept { return when_; }
+
+private:
+    std::chrono::steady_clock::time_point when_;
+};
+
+}  // namespace weft

@@ -1,0 +1,127 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <weft/detail/loop_api.hpp>
+#include <weft/detail/site.hpp>
+#include <weft/detail/task_body.hpp>
+#include <weft/future.hpp>
+
+namespace weft {
+
+/// A function that runs beside others and may wait; a handle of it. The runtime keeps the task
+/// itself until it ends, also when no handle is left.
+///
+/// Threads   any.
+/// asyncio   Task
+template <class T>
+class Task : public Future<T> {
+public:
+    /// Returns its name: the one it was given, or "Task-N".
+    ///
+    /// asyncio   Task.get_name
+    [[nodiscard]] std::string name() const { return detail::task_name(*this->state()); }
+
+    /// Returns how many requests to cancel it are open.
+    ///
+    /// asyncio   Task.cancelling
+    [[nodiscard]] std::uint32_t cancelling() const noexcept {
+        return detail::task_cancelling(*this->state());
+    }
+
+    /// Takes one request to cancel back; at the last one, also one that was not delivered yet.
+    ///
+    /// Returns   how many are left.
+    /// asyncio   Task.uncancel
+    std::uint32_t uncancel() const noexcept { return detail::task_uncancel(*this->state()); }
+
+    /// Returns the task as a future, for those who only want the result.
+    [[nodiscard]] Future<T> future() const { return *this; }
+
+    /// For weft's own templates.
+    explicit Task(detail::Ref<detail::FutureState> state) noexcept : Future<T>(std::move(state)) {}
+};
+
+/// Makes a task that stays on the running loop: it starts there in its turn, runs alone among the
+/// loop's tasks, and only a suspension gives up the loop.
+///
+/// `function` is moved into the task and destroyed there when it ends. `name` is for dumps.
+///
+/// Suspends  never.
+/// Errors    RuntimeError without a running loop; std::bad_alloc when there is no memory for the
+///           task or its stack: then nothing has happened.
+/// Threads   any that runs a loop; elsewhere see Loop::create_task.
+/// asyncio   create_task
+template <class F>
+auto create_task(F&& function, std::string name = {}, detail::Site site = detail::Site::current())
+    -> Task<std::invoke_result_t<std::decay_t<F>&>> {
+    return Task<std::invoke_result_t<std::decay_t<F>&>>(
+        detail::Ref<detail::FutureState>::adopt(detail::make_task(
+            std::forward<F>(function), detail::TaskKind::Pinned, nullptr, std::move(name), site
+        ))
+    );
+}
+
+/// Makes a task that any idle loop of the runtime may take: it may run in parallel with everything,
+/// and go on on another thread after each suspension.
+///
+/// Suspends  never.
+/// Errors    as create_task().
+/// Threads   any that runs a loop; elsewhere see Runtime::spawn.
+/// asyncio   none: create_task, on every core
+template <class F>
+auto spawn(F&& function, std::string name = {}, detail::Site site = detail::Site::current())
+    -> Task<std::invoke_result_t<std::decay_t<F>&>> {
+    return Task<std::invoke_result_t<std::decay_t<F>&>>(
+        detail::Ref<detail::FutureState>::adopt(detail::make_task(
+            std::forward<F>(function), detail::TaskKind::Stealable, nullptr, std::move(name), site
+        ))
+    );
+}
+
+/// A task of whatever result.
+///
+/// Threads   any.
+/// asyncio   Task
+class AnyTask {
+public:
+    explicit AnyTask(detail::Ref<detail::FutureState> state) noexcept : state_(std::move(state)) {}
+    template <class T>
+    AnyTask(const Task<T>& task) noexcept : state_(task.state()) {}  // NOLINT: a view of it
+
+    [[nodiscard]] std::string name() const { return detail::task_name(*state_); }
+    /// Renames it.
+    ///
+    /// Threads   the task itself.
+    /// asyncio   Task.set_name
+    void set_name(std::string name) { detail::set_task_name(*state_, std::move(name)); }
+    [[nodiscard]] bool done() const noexcept { return state_->done(); }
+    [[nodiscard]] bool cancelled() const noexcept {
+        return state_->status() == detail::Status::Cancelled;
+    }
+    bool cancel(std::string message = {}) const { return state_->cancel(std::move(message)); }
+    [[nodiscard]] std::uint32_t cancelling() const noexcept {
+        return detail::task_cancelling(*state_);
+    }
+    std::uint32_t uncancel() const noexcept { return detail::task_uncancel(*state_); }
+    void wait() const { state_->wait(); }
+
+    friend bool operator==(const AnyTask& left, const AnyTask& right) noexcept {
+        return left.state_.get() == right.state_.get();
+    }
+
+private:
+    detail::Ref<detail::FutureState> state_;
+};
+
+/// Returns the running task.
+///
+/// Errors    RuntimeError outside of a task.
+/// asyncio   current_task
+[[nodiscard]] inline AnyTask current_task() {
+    return AnyTask(detail::running_task());
+}
+
+}  // namespace weft

@@ -1,0 +1,70 @@
+#include "loop/dump.hpp"
+
+#include <algorithm>
+#include <cstdio>
+#include <vector>
+
+#include "sched/scheduler.hpp"
+#include "task/record_pool.hpp"
+
+namespace weft::rt {
+namespace {
+
+struct Line {
+    std::uint64_t id;
+    std::string text;
+};
+
+std::string state_of(const TaskState& task) {
+    auto& scheduler = static_cast<Worker&>(*task.loop()).scheduler();
+    for (int i = 0; i < scheduler.width(); ++i) {
+        if (scheduler.worker(i).current == &task) {
+            return "running on loop " + std::to_string(i);
+        }
+    }
+    const char* const what = task.wait_what.load(relaxed);
+    if (!task.sleep.asleep() || what == nullptr) {
+        return "ready";
+    }
+    std::string text = std::string("waiting: ") + what;
+    if (const void* const object = task.wait_object.load(relaxed); object != nullptr) {
+        char address[32];
+        std::snprintf(address, sizeof address, " @%p", object);
+        text += address;
+    }
+    return text;
+}
+
+std::string describe_task(const TaskState& task) {
+    const char* const path = task.site_file;
+    const char* name = path;
+    for (const char* at = path; *at != '\0'; ++at) {
+        name = *at == '/' ? at + 1 : name;
+    }
+    const auto& home = static_cast<const Worker&>(*task.loop());
+    return task.display_name() + "  " +
+           (task.pinned() ? "pinned to loop " + std::to_string(home.index()) : "stealable") + "  " +
+           state_of(task) + "  spawned at " + name + ":" + std::to_string(task.site_line) +
+           (task.cancel_requests.load(relaxed) != 0 ? "  (cancelling)" : "");
+}
+
+}  // namespace
+
+std::string dump_tasks(const void* runtime) {
+    std::vector<Line> lines;
+    RecordPool::shared().for_each([&](TaskState& task) {
+        if (runtime == nullptr || task.loop()->runtime() == runtime) {
+            lines.push_back({task.id, describe_task(task)});
+        }
+    });
+    std::sort(lines.begin(), lines.end(), [](const Line& left, const Line& right) {
+        return left.id < right.id;
+    });
+    std::string text = std::to_string(lines.size()) + " tasks\n";
+    for (const Line& line : lines) {
+        text += "  " + line.text + "\n";
+    }
+    return text;
+}
+
+}  // namespace weft::rt

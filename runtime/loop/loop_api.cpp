@@ -1,0 +1,155 @@
+#include <algorithm>
+#include <cmath>
+#include <weft/detail/loop_api.hpp>
+#include <weft/sleep.hpp>
+
+#include "base/clock.hpp"
+#include "sched/scheduler.hpp"
+#include "task/park.hpp"
+#include "task/task_state.hpp"
+
+namespace weft::detail {
+namespace {
+
+/// A done-callback: posts itself to its loop when the future is done. On the heap; told once.
+struct CallbackListener : Listener {
+    Ref<DoneCallback> callback;
+    Sink* loop;
+    std::uint64_t life;
+
+    static void on_done(Listener& self, FutureState& future) noexcept {
+        auto* const listener = static_cast<CallbackListener*>(&self);
+        if (future.done()) {
+            listener->callback->set_argument(Ref<FutureState>::share(&future));
+            listener->post();
+        }
+        delete listener;
+    }
+    void post() noexcept {
+        if (running_sink() == loop) {
+            loop->post(*callback.detach());
+        } else {
+            // From elsewhere the loop may be long gone.
+            rt::post_if_alive(loop, life, *callback.detach());
+        }
+    }
+};
+
+TaskState& as_task(FutureState& state) {
+    return static_cast<TaskState&>(state);
+}
+const TaskState& as_task(const FutureState& state) {
+    return static_cast<const TaskState&>(state);
+}
+
+std::string subject(const FutureState& state) {
+    return state.is_task() ? "task '" + as_task(state).display_name() + "'" : "the future";
+}
+
+}  // namespace
+
+Sink* running_sink() noexcept {
+    const rt::Carrier* const carrier = rt::current_carrier();
+    return carrier != nullptr ? carrier->sink : nullptr;
+}
+
+Loop* loop_of(Sink* sink) noexcept {
+    return sink != nullptr ? sink->loop() : nullptr;
+}
+
+Ref<FutureState> running_task() {
+    return Ref<FutureState>::share(rt::require_task("current_task()").current);
+}
+
+const char* status_name(Status status) noexcept {
+    switch (status) {
+        case Status::Pending:
+        case Status::Finishing:
+            return "pending";
+        case Status::Value:
+        case Status::Error:
+            return "finished";
+        case Status::Cancelled:
+            return "cancelled";
+    }
+    return "";
+}
+
+void throw_not_done(const FutureState& state, const char* what) {
+    throw InvalidStateError(std::string(what) + ": " + subject(state) + " is not done");
+}
+
+void throw_already_done(const FutureState& state, const char* what) {
+    throw InvalidStateError(
+        std::string(what) + ": the future is " + status_name(state.status()) + " already"
+    );
+}
+
+void throw_taken() {
+    throw InvalidStateError("the result can only be moved, and somebody has taken it");
+}
+
+void throw_task_is_not_settable(const char* what) {
+    throw RuntimeError(std::string(what) + ": a task gets its result from its function");
+}
+
+void add_done_callback(FutureState& state, Ref<DoneCallback> callback) {
+    Sink* const loop = state.loop() != nullptr ? state.loop() : running_sink();
+    if (loop == nullptr) {
+        throw RuntimeError("add_done_callback(): the future has no loop and none runs here");
+    }
+    auto* const listener = new CallbackListener{
+        {nullptr, &CallbackListener::on_done}, std::move(callback), loop, loop->life()};
+    if (!state.subscribe(*listener)) {
+        listener->callback->set_argument(Ref<FutureState>::share(&state));
+        listener->post();
+        delete listener;
+    }
+}
+
+std::string task_name(const FutureState& task) {
+    return as_task(task).display_name();
+}
+
+void set_task_name(FutureState& task, std::string name) {
+    as_task(task).rename(std::move(name));
+}
+
+std::uint32_t task_cancelling(const FutureState& task) noexcept {
+    return as_task(task).cancel_requests.load(rt::relaxed);
+}
+
+std::uint32_t task_uncancel(FutureState& task) noexcept {
+    return as_task(task).uncancel();
+}
+
+}  // namespace weft::detail
+
+namespace weft {
+
+void yield() {
+    rt::yield_now();
+}
+
+void detail::sleep_for(std::chrono::nanoseconds duration) {
+    if (duration.count() <= 0) {
+        rt::yield_now();
+        return;
+    }
+    const rt::Nanos now = rt::monotonic_now();
+    const rt::Nanos length = duration.count();
+    rt::sleep_until(length < rt::kNever - now ? now + length : rt::kNever);
+}
+
+void detail::sleep_seconds(double seconds) {
+    if (std::isnan(seconds)) {
+        throw ValueError("sleep(): the delay is NaN, a number of seconds was expected");
+    }
+    constexpr double kMostSeconds = 9e9;
+    constexpr double kNanosPerSecond = 1e9;
+    const double bounded = std::min(seconds, kMostSeconds);
+    sleep_for(std::chrono::nanoseconds(static_cast<rt::Nanos>(std::ceil(bounded * kNanosPerSecond)))
+    );
+}
+
+}  // namespace weft
