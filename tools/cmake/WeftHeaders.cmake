@@ -1,0 +1,26 @@
+# Each public header compiles alone, with nothing but include/ on the path, and twice in one file.
+# Being part of the build, a header that does not is an error of the build; the ctest headers_alone
+# looks at what they include.
+include_guard()
+
+set(folder ${PROJECT_BINARY_DIR}/headers_alone)
+file(
+    GLOB_RECURSE headers
+    RELATIVE ${PROJECT_SOURCE_DIR}/include
+    CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/include/*.hpp
+)
+if(NOT headers)
+    return()
+endif()
+
+set(units)
+foreach(header IN LISTS headers)
+    string(REPLACE / - name ${header})
+    set(unit ${folder}/${name}.cpp)
+    file(CONFIGURE OUTPUT ${unit} CONTENT "#include <${header}>\n#include <${header}>\n")
+    list(APPEND units ${unit})
+endforeach()
+
+add_library(weft_headers_alone OBJECT ${units})
+weft_own_code(weft_headers_alone)
+target_include_directories(weft_headers_alone PRIVATE ${PROJECT_SOURCE_DIR}/include)

@@ -1,0 +1,34 @@
+# Benchmarks:
+#   perf/micro/<noun>_bench.cpp       -> <noun>_bench, with Google Benchmark
+#   perf/workload/<name>/<stem>.cpp   -> <name>_<stem>
+#   perf/support/*.cpp                   is linked into each of them
+# A folder of perf/workload/ with a CMakeLists.txt of its own is taken in by that instead.
+include_guard()
+
+find_package(benchmark REQUIRED)
+set(perf ${PROJECT_SOURCE_DIR}/perf)
+file(GLOB support CONFIGURE_DEPENDS ${perf}/support/*.cpp)
+
+function(weft_perf_executable target source)
+    weft_executable(${target} PRIVATE_HEADERS SOURCES ${source} ${support} LINK ${ARGN})
+    target_include_directories(${target} PRIVATE ${perf})
+endfunction()
+
+file(GLOB micro CONFIGURE_DEPENDS ${perf}/micro/*_bench.cpp)
+foreach(source IN LISTS micro)
+    cmake_path(GET source STEM stem)
+    weft_perf_executable(${stem} ${source} benchmark::benchmark)
+endforeach()
+
+weft_folders(workloads ${perf}/workload)
+foreach(name IN LISTS workloads)
+    if(EXISTS ${perf}/workload/${name}/CMakeLists.txt)
+        add_subdirectory(${perf}/workload/${name} ${PROJECT_BINARY_DIR}/perf/workload/${name})
+        continue()
+    endif()
+    file(GLOB programs CONFIGURE_DEPENDS ${perf}/workload/${name}/*.cpp)
+    foreach(source IN LISTS programs)
+        cmake_path(GET source STEM stem)
+        weft_perf_executable(${name}_${stem} ${source})
+    endforeach()
+endforeach()
