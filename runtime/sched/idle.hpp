@@ -15,6 +15,11 @@ class Idle {
 public:
     static constexpr int kMostWorkers = static_cast<int>(kWords) * 64;
 
+    /// How many workers there are; before there are any threads.
+    void set_workers(int workers) noexcept {
+        words_in_use_ = (static_cast<std::size_t>(workers) + 63) / 64;
+    }
+
     // ---- a worker about itself
 
     /// From here on somebody may choose this worker; if it was searching, it no longer is. The
@@ -44,8 +49,8 @@ public:
     // ---- a submitter
 
     [[nodiscard]] bool anybody() const noexcept {
-        for (const AtomicOf<std::uint64_t>& word : words_) {
-            if (word.load(relaxed) != 0) {
+        for (std::size_t i = 0; i < words_in_use_; ++i) {
+            if (words_[i].load(relaxed) != 0) {
                 return true;
             }
         }
@@ -75,6 +80,7 @@ private:
         return words_[static_cast<std::size_t>(worker) / 64];
     }
 
+    std::size_t words_in_use_ = kWords;
     alignas(kCacheLine) std::array<AtomicOf<std::uint64_t>, kWords> words_{};
     alignas(kCacheLine) AtomicOf<std::int32_t> searching_{0};
 };

@@ -46,6 +46,7 @@ Scheduler::Scheduler(const SchedulerOptions& options, const std::function<Loop*(
     const Topology topology = Topology::detect();
     const std::optional<double> quota = cpu_quota();
     width_ = std::min(choose_width(topology, quota, options.workers), Idle<>::kMostWorkers);
+    idle_.set_workers(width_);
     pins_ = plan_pinning(topology, width_, quota, options.pinning.value_or(PinPolicy::Auto));
     if (options.stack_bytes != 0) {
         own_stacks_ = std::make_unique<StackPool>(options.stack_bytes);

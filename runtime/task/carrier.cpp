@@ -85,6 +85,9 @@ void call_in_place(Carrier& carrier, TaskState& child) {
     call_fresh(carrier, child);
     Carrier& here = *current_carrier();
     here.current = &self;
+    if (&here != &carrier) {
+        here.counters.tasks_run.add();  // it came over with the child, and goes on here
+    }
     *here.exceptions = in_flight;
     float_state.restore();
     if (self.awaiting != nullptr) {  // the child suspended, and put this task to sleep

@@ -76,10 +76,15 @@ WaitOutcome WaitQueue::wait_as_task(
     }
     node.task = &task;
     node.epoch = task.sleep.epoch();
-    link(node);
     if (deadline != kNoDeadline) {
-        carrier->sink->arm(task, node.epoch, to_nanos(deadline));
+        try {
+            carrier->sink->arm(task, node.epoch, to_nanos(deadline));
+        } catch (...) {
+            unlock();
+            throw;
+        }
     }
+    link(node);
     const rt::Sleep sleep{task, node.epoch, {.masked = masked}, &unlock_queue, this};
     const char* const what = task.wait_what.load(rt::relaxed);
     const rt::WakeReason reason =
