@@ -22,8 +22,9 @@ template <
     class Queue = moodycamel::ConcurrentQueue<T*>>
 class Inbox {
 public:
-    /// False without memory: the element is not in.
-    [[nodiscard]] bool put(T& element) noexcept {
+    /// False without memory: the element is not in. The queue finds the producer by a thread-local's
+    /// address, which no caller's frame may keep (R1).
+    [[nodiscard, gnu::noinline]] bool put(T& element) noexcept {
         waiting_.fetch_add(1, acq_rel);
         if (queue_.enqueue(&element)) {
             return true;

@@ -1,6 +1,6 @@
 #include "sched/scheduler.hpp"
 
-#include <pthread.h>
+#include <sys/prctl.h>
 
 #include <mutex>
 #include <unordered_map>
@@ -86,37 +86,48 @@ Scheduler::~Scheduler() {
     }
 }
 
+void Scheduler::shut_door() noexcept {
+    door_.shut();
+    Backoff backoff;  // they are about to leave: making a task waits for nothing
+    while (!door_.empty()) {
+        backoff.pause();
+    }
+}
+
 void Scheduler::bind_thread(int index) {
     // A refusal (seccomp, a mask that shrank) costs locality and nothing else.
     static_cast<void>(bind_current_thread(pins_[static_cast<std::size_t>(index)]));
 }
 
 void Scheduler::start_threads(int first) {
-    first_thread_ = first;
-    try {
-        for (int index = first; index < width(); ++index) {
-            threads_.emplace_back([this, index] { run_thread(index); });
+    threads_.resize(workers_.size());
+    for (int index = first; index < width(); ++index) {
+        std::thread& thread = threads_[static_cast<std::size_t>(index)];
+        if (!thread.joinable()) {
+            thread = std::thread([this, index] { run_thread(index); });
         }
-    } catch (...) {
-        stop_threads();
-        throw;
     }
 }
 
 void Scheduler::run_thread(int index) {
+    constexpr std::size_t kNameMax = 15;  // what the kernel keeps
     const std::string name = options_.name + "/w" + std::to_string(index);
-    ::pthread_setname_np(::pthread_self(), name.substr(0, 15).c_str());
+    ::prctl(PR_SET_NAME, name.substr(0, kNameMax).c_str());
     bind_thread(index);
     const SignalStack signal_stack;
     worker(index).drive();
 }
 
 void Scheduler::stop_threads() noexcept {
-    for (std::size_t i = 0; i < threads_.size(); ++i) {
-        worker(first_thread_ + static_cast<int>(i)).stop();
+    for (std::size_t index = 0; index < threads_.size(); ++index) {
+        if (threads_[index].joinable()) {
+            worker(static_cast<int>(index)).stop();
+        }
     }
     for (std::thread& thread : threads_) {
-        thread.join();
+        if (thread.joinable()) {
+            thread.join();
+        }
     }
     threads_.clear();
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/clock.hpp"
+#include "sched/door.hpp"
 #include "sched/idle.hpp"
 #include "sched/inbox.hpp"
 #include "sched/pinning.hpp"
@@ -44,12 +45,17 @@ public:
     /// What width() will be; known before the workers are made.
     [[nodiscard]] int width_planned() const noexcept { return width_; }
 
-    /// Gives worker `first` and those after it threads of their own.
+    /// Gives worker `first` and those after it threads of their own, where they have none.
     void start_threads(int first);
     /// Binds the calling thread as planned for worker `index`.
     void bind_thread(int index);
     /// Ends the loops of the threads that start_threads made, and waits for them.
     void stop_threads() noexcept;
+
+    /// Where threads outside come in with new tasks.
+    [[nodiscard]] Door<>& door() noexcept { return door_; }
+    /// Shuts it, and returns when nobody is inside.
+    void shut_door() noexcept;
 
     // ---- for the workers
 
@@ -94,13 +100,13 @@ private:
     std::unique_ptr<StackPool> own_stacks_;
     StackPool* stacks_ = nullptr;
     std::vector<PinPlan> pins_;
+    Door<> door_;
     Idle<> idle_;
     Inbox<TaskState> inbox_;
     Atomic<bool> stealable_seen_{false};  // relaxed: set before the work is published
     Atomic<int> visitors_{0};
     std::vector<std::unique_ptr<Worker>> workers_;
-    std::vector<std::thread> threads_;
-    int first_thread_ = 0;
+    std::vector<std::thread> threads_;  // by worker; one not joinable has none
 };
 
 /// Runs `callback` on the loop if that life of it goes on; drops it otherwise. Takes one reference.

@@ -48,6 +48,10 @@ Worker::Worker(Setup setup)
 }
 
 Worker::~Worker() {
+    drop_callbacks();
+}
+
+void Worker::drop_callbacks() noexcept {
     const auto drop = [](Runnable* runnable) {
         if (runnable->kind == Runnable::Kind::Callback) {
             static_cast<Callback*>(runnable)->release();
@@ -155,6 +159,7 @@ void Worker::run_loop_entry() {
 
 void Worker::run_callback(Callback& callback) noexcept {
     counters.callbacks_run.add();
+    reset_float_state();  // R12: what ran here before may have left its own
     try {
         callback.run();
     } catch (...) {
@@ -184,6 +189,7 @@ Runnable* Worker::next() noexcept {
         // acquire: stop's release; whoever stopped the loop wrote its reason before
         if (turns_driven_ > 0 && stopping_.load(acquire)) {
             hand_search_on();
+            give_stealable_away();
             return nullptr;
         }
         turn();
@@ -245,7 +251,11 @@ void Worker::turn() noexcept {
     runs_until_turn_ = stopping_.load(relaxed) ? 0 : kRunsPerTurn;
     if (!scheduler_.inbox().looks_empty()) {
         if (TaskState* const task = take_inbox(); task != nullptr) {
+            const bool busy = has_ready();
             push_ring(*task);
+            if (busy && shared_) {
+                scheduler_.notify(this);  // it waits here now, and whoever was woken for it is late
+            }
         }
     }
     while (!set_aside_.empty() && stacks.has_spare()) {
@@ -286,6 +296,10 @@ void Worker::fire_timers() noexcept {
     while (timers_.next() <= now) {
         const Deadline deadline = timers_.pop();
         if (deadline.target->kind == Runnable::Kind::Callback) {
+            if (static_cast<Callback*>(deadline.target)->cancelled()) {
+                drop_deadline(deadline);
+                continue;
+            }
             counters.timers_fired.add();
             push_pinned(*deadline.target);
             continue;

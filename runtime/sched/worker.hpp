@@ -51,6 +51,8 @@ public:
 
     /// Runs the loop on the calling thread until stop(); at least one turn.
     void drive();
+    /// Drops what was to be called: nobody will drive the loop again.
+    void drop_callbacks() noexcept;
     void post_at(Nanos when, Callback& callback);  ///< takes one reference
     [[nodiscard]] Nanos now() noexcept { return clock_.now(); }
 
@@ -104,6 +106,7 @@ private:
     void refill_ring() noexcept;
     void publish_batch() noexcept;
     void submit_from_outside(TaskState& task) noexcept;
+    void give_stealable_away() noexcept;
     void mail(Runnable& runnable) noexcept;
     /// The same; true when the loop had to be woken for it.
     bool mail_and_tell(Runnable& runnable) noexcept;

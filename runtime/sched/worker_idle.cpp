@@ -37,11 +37,6 @@ bool Worker::visit_victims(Visit visit) noexcept {
 }
 
 void Worker::idle() noexcept {
-    // stop() tells through the mailbox word, and this turn may have drained what it told already.
-    if (stopping_.load(relaxed)) {
-        poll(0);
-        return;
-    }
     if (scheduler_.stealable_seen()) {
         const bool was_chosen = std::exchange(chosen_, false);
         if (TaskState* const task = search(); task != nullptr) {

@@ -213,6 +213,30 @@ bool Worker::take_for_call(TaskState& task) noexcept {
     return false;
 }
 
+/// Nobody may drive this loop for a while: what the other workers may run goes where they find it.
+void Worker::give_stealable_away() noexcept {
+    if (!shared_ || !has_stealable()) {
+        return;
+    }
+    for (;;) {
+        TaskState* task = slot_.take(shared_);
+        if (task == nullptr) {
+            if (ring_.looks_empty() && !backlog_.empty()) {
+                refill_ring();
+            }
+            task = ring_.pop(shared_);
+        }
+        if (task == nullptr) {
+            break;
+        }
+        if (!scheduler_.inbox().put(*task)) {
+            push_ring(*task);  // without memory it waits here
+            break;
+        }
+    }
+    scheduler_.notify(this);
+}
+
 /// Takes a share of what came from outside: one to run, the rest into the ring.
 TaskState* Worker::take_inbox() noexcept {
     Inbox<TaskState>& inbox = scheduler_.inbox();

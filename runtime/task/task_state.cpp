@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <mutex>
 #include <new>
 #include <string_view>
 #include <weft/detail/wait_queue.hpp>
@@ -22,6 +23,9 @@ constexpr FutureOperations kFreeRecord{nullptr};
 /// The next task's number. One RMW per block keeps the line from being shared by every spawn.
 constexpr std::uint64_t kIdBlock = 1024;
 rt::Atomic<std::uint64_t> next_id_block{1};  // relaxed: numbers need only differ
+
+// A task may take another name while a dump reads it: so seldom that all share a lock.
+std::mutex names_mutex;
 
 std::uint64_t take_id(rt::Carrier* carrier) noexcept {
     if (carrier == nullptr) {
@@ -187,6 +191,9 @@ std::uint32_t TaskState::uncancel() noexcept {
     if (requests <= 1) {
         if (sleep.take_cancel_mark()) {
             static_cast<void>(take_cancel_message());  // the next request brings its own
+            if (cancel_requests.load(relaxed) != 0) {
+                sleep.mark_cancel();  // the mark was of one who came after the count was lowered
+            }
         }
         return 0;
     }
@@ -194,6 +201,7 @@ std::uint32_t TaskState::uncancel() noexcept {
 }
 
 std::string TaskState::display_name() const {
+    const std::lock_guard lock(names_mutex);
     return name != nullptr ? *name : "Task-" + std::to_string(id);
 }
 
@@ -224,11 +232,12 @@ void TaskState::write_name(char* out, std::size_t size) const noexcept {
 }
 
 void TaskState::rename(std::string&& given) {
-    if (name != nullptr) {
-        *name = std::move(given);
-    } else {
-        name = new std::string(std::move(given));
+    auto* renamed = new std::string(std::move(given));
+    {
+        const std::lock_guard lock(names_mutex);
+        std::swap(name, renamed);
     }
+    delete renamed;
 }
 
 void throw_cancelled() {

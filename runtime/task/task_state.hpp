@@ -43,7 +43,7 @@ public:
 
     /// The name that was given, or "Task-N".
     [[nodiscard]] std::string display_name() const;
-    /// The same where no memory may be asked for.
+    /// The same on the thread that runs the task, where no memory may be asked for.
     void write_name(char* out, std::size_t size) const noexcept;
     /// Only for the task itself, or its maker.
     void rename(std::string&& given);
@@ -58,7 +58,7 @@ public:
     rt::Atomic<const char*> wait_what{nullptr};    // relaxed: for a dump
     rt::Atomic<const void*> wait_object{nullptr};  // relaxed: for a dump
     std::uint64_t id = 0;
-    std::string* name = nullptr;
+    std::string* name = nullptr;  // changed under a mutex, as a dump may read it
     const char* site_file = "";
     rt::Atomic<std::uint32_t> cancel_requests{0};  // relaxed: a count
     std::uint32_t site_line = 0;

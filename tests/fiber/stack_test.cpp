@@ -293,14 +293,14 @@ TEST(StackCacheTest, GivesTheWarmestStackFirst) {
 TEST(StackCacheTest, GivesBackWhatIsTooMuch) {
     StackPool pool;
     StackCache cache{pool};
-    const std::size_t rounded_up = 192;  // taken in sixteens
-    give_all(cache, take_many(cache, rounded_up));
+    constexpr std::size_t kTaken = StackCache::kCap + 128;  // taken in sixteens
+    give_all(cache, take_many(cache, kTaken));
     EXPECT_LE(pool.stats().out, StackCache::kCap);
-    EXPECT_EQ(pool.stats().made, rounded_up);
+    EXPECT_EQ(pool.stats().made, kTaken);
     {
         StackCache other{pool};
-        const std::vector<Stack*> stacks = take_many(other, rounded_up - StackCache::kCap);
-        EXPECT_EQ(pool.stats().made, rounded_up);  // none of them was new
+        const std::vector<Stack*> stacks = take_many(other, kTaken - StackCache::kCap);
+        EXPECT_EQ(pool.stats().made, kTaken);  // none of them was new
         give_all(other, stacks);
     }
     EXPECT_LE(pool.stats().out, StackCache::kCap);

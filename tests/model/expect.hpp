@@ -1,0 +1,18 @@
+#pragma once
+
+#include "model/checker.hpp"
+
+namespace weft::model {
+
+/// The scenario is tried in every way within the limits, and nothing goes wrong.
+void expect_holds(const Scenario& scenario, const Limits& limits = {});
+
+/// Something goes wrong, and the failure has `part` in it: a bug was planted in the scenario.
+void expect_found(const Scenario& scenario, const char* part, const Limits& limits = {});
+
+/// The same, where the bug is planted in the code under test.
+void expect_found(
+    const Scenario& scenario, const Mutation& mutation, const char* part, const Limits& limits = {}
+);
+
+}  // namespace weft::model

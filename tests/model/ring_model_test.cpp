@@ -1,0 +1,262 @@
+#include <gtest/gtest.h>
+
+#include <array>
+
+#include "model/expect.hpp"
+#include "sched/next_slot.hpp"
+#include "sched/public_ring.hpp"
+
+namespace weft::model {
+namespace {
+
+struct Item {
+    Plain<int> payload{0};
+    int taken = 0;
+
+    void take() {
+        require(payload == 1, "an element is complete before it is seen");
+        require(taken++ == 0, "an element is taken once");
+        payload = 2;  // the taker has it for itself
+    }
+};
+
+struct RingState {
+    using Ring = rt::PublicRing<Item, Atomic, 4>;
+    Ring ring;
+    std::array<Ring, 2> thieves;
+    std::array<Item, 8> items;
+    std::size_t pushed = 0;
+
+    void push() {
+        Item& item = items[pushed];
+        if (ring.room() > 0) {
+            item.payload = 1;
+            require(ring.push(item, true), "there was room");
+            ++pushed;
+        }
+    }
+    void push_two() {
+        if (ring.room() < 2) {
+            return;
+        }
+        items[pushed].payload = 1;
+        items[pushed + 1].payload = 1;
+        ring.push_batch(
+            2, [this] { return &items[pushed++]; }, true
+        );
+    }
+    bool pop(Ring& from) {
+        Item* const item = from.pop(true);
+        if (item != nullptr) {
+            item->take();
+        }
+        return item != nullptr;
+    }
+    void steal(std::size_t thief, Ring& from) {
+        std::uint32_t taken = 0;
+        if (Item* const item = from.steal_half(thieves[thief], taken); item != nullptr) {
+            item->take();
+            require(taken >= 1, "what was taken is counted");
+        }
+        while (pop(thieves[thief])) {
+        }
+    }
+    void check() {
+        while (pop(ring)) {
+        }
+        for (Ring& thief : thieves) {
+            while (pop(thief)) {
+            }
+        }
+        for (std::size_t i = 0; i < pushed; ++i) {
+            require(items[i].taken == 1, "no element is lost");
+        }
+    }
+};
+
+/// The owner pushes and pops in turns; `rounds` of it wrap around. Thieves take half.
+Scenario owner_and_thieves(int thieves, int rounds, int steals) {
+    return [=](Execution& run) {
+        auto& state = run.make<RingState>("ring");
+        run.thread("owner", [&state, rounds] {
+            for (int i = 0; i < rounds; ++i) {
+                state.push_two();
+                state.push();
+                state.pop(state.ring);
+            }
+        });
+        static constexpr std::array kNames{"thief 0", "thief 1"};
+        for (std::size_t t = 0; t < static_cast<std::size_t>(thieves); ++t) {
+            run.thread(kNames[t], [&state, t, steals] {
+                for (int i = 0; i < steals; ++i) {
+                    state.steal(t, state.ring);
+                }
+            });
+        }
+        run.at_end([&state] { state.check(); });
+    };
+}
+
+/// A full ring: the owner can push only when a thief has taken something.
+Scenario wrap_around() {
+    return [](Execution& run) {
+        auto& state = run.make<RingState>("ring");
+        state.push_two();
+        state.push_two();
+        run.thread("owner", [&state] {
+            state.push();
+            state.push();
+            state.pop(state.ring);
+        });
+        run.thread("thief 0", [&state] { state.steal(0, state.ring); });
+        run.at_end([&state] { state.check(); });
+    };
+}
+
+/// A thief steals from a thief.
+Scenario chain() {
+    return [](Execution& run) {
+        auto& state = run.make<RingState>("ring");
+        state.push_two();
+        state.push_two();
+        run.thread("thief 0", [&state] {
+            std::uint32_t taken = 0;
+            if (Item* const item = state.ring.steal_half(state.thieves[0], taken)) {
+                item->take();
+            }
+            state.pop(state.thieves[0]);
+        });
+        run.thread("thief 1", [&state] { state.steal(1, state.thieves[0]); });
+        run.thread("owner", [&state] { state.pop(state.ring); });
+        run.at_end([&state] { state.check(); });
+    };
+}
+
+constexpr Limits kTwo{.preemptions = 2, .stale_reads = 2};
+
+TEST(Ring, OneThief) {
+    expect_holds(owner_and_thieves(1, 1, 2));
+}
+TEST(Ring, OneThiefTwoRounds) {
+    expect_holds(owner_and_thieves(1, 2, 2), kTwo);
+}
+TEST(Ring, TwoThieves) {
+    expect_holds(owner_and_thieves(2, 1, 1), kTwo);
+}
+TEST(Ring, WrapAround) {
+    expect_holds(wrap_around());
+}
+TEST(Ring, AThiefStealsFromAThief) {
+    expect_holds(chain(), kTwo);
+}
+
+using Change = Mutation::Change;
+
+TEST(RingMutant, PublishWithoutRelease) {
+    expect_found(
+        owner_and_thieves(1, 1, 1),
+        {"public_ring.hpp", "publish", Change::NoRelease, nullptr},
+        "data race"
+    );
+}
+TEST(RingMutant, StealWithoutAcquire) {
+    expect_found(
+        owner_and_thieves(1, 1, 2), {"public_ring.hpp", "steal_half", Change::NoAcquire, "load"}, ""
+    );
+}
+TEST(RingMutant, StealInTwoSteps) {
+    expect_found(
+        owner_and_thieves(1, 1, 1),
+        {"public_ring.hpp", "steal_half", Change::Split, "compare_exchange"},
+        ""
+    );
+}
+TEST(RingMutant, PopInTwoSteps) {
+    expect_found(
+        owner_and_thieves(1, 1, 1), {"public_ring.hpp", "pop", Change::Split, nullptr}, ""
+    );
+}
+
+// ---- the slot
+
+struct SlotState {
+    rt::NextSlot<Item, Atomic> slot;
+    std::array<Item, 3> items;
+
+    void put(std::size_t item) {
+        items[item].payload = 1;
+        if (Item* const old = slot.put(items[item], true); old != nullptr) {
+            old->take();
+        }
+    }
+    void take() {
+        if (Item* const item = slot.take(true); item != nullptr) {
+            item->take();
+        }
+    }
+    void take_this(std::size_t item) {
+        if (slot.take_this(items[item], true)) {
+            items[item].take();
+        }
+    }
+    void steal() {
+        if (Item* const item = slot.steal(slot.look()); item != nullptr) {
+            item->take();
+        }
+    }
+};
+
+Scenario slot(int thieves) {
+    return [=](Execution& run) {
+        auto& state = run.make<SlotState>("slot");
+        run.thread("owner", [&state] {
+            state.put(0);
+            state.put(1);
+            state.take();
+            state.put(2);
+            state.take_this(2);
+        });
+        static constexpr std::array kNames{"thief 0", "thief 1"};
+        for (std::size_t t = 0; t < static_cast<std::size_t>(thieves); ++t) {
+            run.thread(kNames[t], [&state] {
+                state.steal();
+                state.steal();
+            });
+        }
+        run.at_end([&state] {
+            state.take();
+            for (const Item& item : state.items) {
+                require(item.taken == 1, "no task is lost");
+            }
+        });
+    };
+}
+
+TEST(Slot, OneThief) {
+    expect_holds(slot(1));
+}
+TEST(Slot, TwoThieves) {
+    expect_holds(slot(2), kTwo);
+}
+
+TEST(SlotMutant, PutInTwoSteps) {
+    expect_found(slot(1), {"next_slot.hpp", "put", Change::Split, "exchange"}, "");
+}
+TEST(SlotMutant, TakeInTwoSteps) {
+    expect_found(slot(1), {"next_slot.hpp", "take", Change::Split, "exchange"}, "");
+}
+TEST(SlotMutant, TakeThisInTwoSteps) {
+    expect_found(slot(1), {"next_slot.hpp", "take_this", Change::Split, nullptr}, "");
+}
+TEST(SlotMutant, StealInTwoSteps) {
+    expect_found(slot(1), {"next_slot.hpp", "steal", Change::Split, nullptr}, "");
+}
+TEST(SlotMutant, PutWithoutRelease) {
+    expect_found(slot(1), {"next_slot.hpp", "put", Change::NoRelease, "exchange"}, "data race");
+}
+TEST(SlotMutant, StealWithoutAcquire) {
+    expect_found(slot(1), {"next_slot.hpp", "steal", Change::NoAcquire, nullptr}, "data race");
+}
+
+}  // namespace
+}  // namespace weft::model

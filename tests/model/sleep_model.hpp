@@ -1,0 +1,165 @@
+#pragma once
+
+#include <array>
+#include <functional>
+#include <vector>
+
+#include "base/atomic.hpp"
+#include "model/checker.hpp"
+#include "sched/idle.hpp"
+#include "sched/inbox.hpp"
+#include "sched/mailbox.hpp"
+#include "sched/next_slot.hpp"
+#include "sched/public_ring.hpp"
+
+/// The sleep protocol as runtime/sched/{worker,worker_idle,worker_queues,scheduler}.cpp follow it,
+/// over the real queues, the real Idle and the real mailbox. The functions have the names of those
+/// they stand for; what has nothing to do with sleeping is left out.
+namespace weft::model {
+
+/// What the model does wrong on purpose.
+enum class Bug {
+    None,
+    NoLastLook,          ///< sleeps after announcing itself, without looking once more
+    LookBeforeAnnounce,  ///< looks, then announces itself
+    RetractUnchecked,    ///< does not see that it was chosen
+    FindInSilence,       ///< the last searcher finds something and tells nobody
+    ChooseInSilence,     ///< a choice that failed lowers the count and does not start anew
+    RunWhileSearching,   ///< woken to search, it runs what is its own and still counts as searching
+    InboxInSilence,      ///< puts what it took from the inbox into its ring and tells nobody
+    BusyInSilence,       ///< the same with one task, while it has something else to run
+    SeeInSilence,        ///< sees work in its last look, then does its own and tells nobody
+    NapInSilence,        ///< naps in place of a search, then does its own work and tells nobody
+    StopOnlyTells,       ///< does not look at the stop flag before it sleeps
+    StopWithoutWord,     ///< sets the stop flag and wakes only who sleeps already
+};
+
+struct ModelTask;
+class ModelWorker;
+
+struct Mail {
+    Plain<Mail*> next{nullptr};
+    ModelTask* task = nullptr;
+};
+
+struct ModelTask {
+    Plain<int> payload{0};       // written by who submits it, read by who runs it
+    Atomic<int> handed_over{0};  // the edge that moodycamel's queue gives its elements
+    int runs = 0;
+    std::function<void(ModelWorker&)> body;
+    Mail mail;
+};
+
+/// moodycamel's queue: it orders its elements and nothing else, and may say empty though it is not.
+class ModelQueue {
+public:
+    struct consumer_token_t {  // NOLINT: moodycamel's name
+        explicit consumer_token_t(ModelQueue&) {}
+    };
+    bool enqueue(ModelTask* task) {
+        task->handed_over.store(1, rt::release);
+        elements_.push_back(task);
+        return true;
+    }
+    std::size_t try_dequeue_bulk(consumer_token_t&, ModelTask** out, std::size_t most);
+    /// How often, in one execution, it may do so. Set while the scenario is set up.
+    static void may_lie(int times) noexcept { lies = times; }
+
+private:
+    static inline int lies = 0;
+    std::vector<ModelTask*> elements_;
+};
+
+using ModelIdle = rt::Idle<Atomic, 1>;
+using ModelInbox = rt::Inbox<ModelTask, Atomic, ModelQueue>;
+
+class ModelScheduler {
+public:
+    explicit ModelScheduler(Bug planted) : bug(planted) {}
+
+    void notify(ModelWorker* from);
+    /// A thread outside brings a task.
+    void submit_from_outside(ModelTask& task);
+    void ran(ModelTask& task);
+
+    const Bug bug;
+    ModelIdle idle;
+    ModelInbox inbox;
+    std::vector<ModelWorker*> workers;
+    Signal all_ran{true};  // raised when `expected` tasks have run
+    int expected = 0;
+
+private:
+    ModelIdle::Choice wake_one(ModelWorker* from);
+    int ran_ = 0;
+};
+
+class ModelWorker {
+public:
+    using Ring = rt::PublicRing<ModelTask, Atomic, 4>;
+    using Slot = rt::NextSlot<ModelTask, Atomic>;
+
+    ModelWorker(ModelScheduler& scheduler, int index)
+        : token_(scheduler.inbox.make_token()), scheduler_(scheduler), index_(index) {
+        scheduler.workers.push_back(this);
+    }
+
+    // ---- its own thread
+    void drive();
+    void push_to_ring(ModelTask& task);
+    void push_to_slot(ModelTask& task);
+    /// Before the threads start: as if a submitter had chosen this worker.
+    void begin_as_chosen();
+
+    // ---- any thread
+    void push_pinned(ModelTask& task);
+    void have_event(ModelTask& task);  ///< of its reactor, for a pinned task
+    void unpark();
+    void stop();
+
+    rt::Mailbox<Mail, Atomic> mailbox;
+    Ring ring;
+    Slot slot;
+
+private:
+    enum class Sight { Nothing, Slot, Work };
+
+    void turn();
+    void run(ModelTask& task);
+    void drain_mailbox();
+    [[nodiscard]] bool has_ready() const;
+    [[nodiscard]] ModelTask* take_stealable();
+    [[nodiscard]] ModelTask* take_inbox();
+    void idle();
+    [[nodiscard]] ModelTask* search();
+    [[nodiscard]] ModelTask* find();
+    void end_search();
+    void hand_search_on();
+    [[nodiscard]] Sight last_look();
+    void park();
+    void nap();
+    void look_again();
+    void dispatch();
+    [[nodiscard]] std::uint32_t traffic();
+    void sleep_in_reactor(bool for_long);
+    [[nodiscard]] bool wrong(Bug bug) const noexcept { return scheduler_.bug == bug; }
+
+    ModelInbox::Token token_;
+    ModelScheduler& scheduler_;
+    const int index_;
+    Signal reactor_;
+    ModelTask* event_ = nullptr;
+    std::array<ModelTask*, 4> pinned_{};
+    std::size_t pinned_size_ = 0;
+    ModelTask* next_up_ = nullptr;
+    bool searching_ = false;
+    bool owes_look_ = false;
+    bool chosen_ = false;
+    bool nap_ = false;
+    std::uint32_t traffic_ = 0;
+    int looks_in_vain_ = 0;
+    Atomic<bool> stopping_{false};
+    bool stopped_ = false;
+};
+
+}  // namespace weft::model

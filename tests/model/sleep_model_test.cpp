@@ -1,0 +1,311 @@
+#include "model/sleep_model.hpp"
+
+#include <gtest/gtest.h>
+
+#include <deque>
+
+#include "model/expect.hpp"
+
+// The sleep protocol: whatever a submitter has made visible is run, though everybody may sleep.
+// A task that waits until all have run stands for one that runs for long: as long as one worker
+// sleeps, the rest must not have to wait for it.
+
+namespace weft::model {
+namespace {
+
+struct World {
+    World(Bug bug, int width, int tasks_expected) : scheduler(bug) {
+        scheduler.expected = tasks_expected;
+        for (int index = 0; index < width; ++index) {
+            workers.emplace_back(scheduler, index);
+        }
+    }
+    void run_for_long(ModelTask& task) {
+        task.body = [this](ModelWorker&) { scheduler.all_ran.await(); };
+    }
+    void check() {
+        for (int i = 0; i < scheduler.expected; ++i) {
+            require(tasks[static_cast<std::size_t>(i)].runs == 1, "no task is left lying");
+        }
+    }
+
+    ModelScheduler scheduler;
+    std::deque<ModelWorker> workers;
+    std::array<ModelTask, 3> tasks;
+};
+
+World& make_world(Execution& run, Bug bug, int width, int tasks) {
+    auto& world = run.make<World>("world", bug, width, tasks);
+    constexpr std::array kMailboxes{"mailbox 0", "mailbox 1", "mailbox 2"};
+    constexpr std::array kRings{"ring 0", "ring 1", "ring 2"};
+    constexpr std::array kSlots{"slot 0", "slot 1", "slot 2"};
+    constexpr std::array kTasks{"task 0", "task 1", "task 2"};
+    run.name("idle", world.scheduler.idle);
+    run.name("inbox", world.scheduler.inbox);
+    for (std::size_t i = 0; i < world.workers.size(); ++i) {
+        run.name(kMailboxes[i], world.workers[i].mailbox);
+        run.name(kRings[i], world.workers[i].ring);
+        run.name(kSlots[i], world.workers[i].slot);
+    }
+    for (std::size_t i = 0; i < world.tasks.size(); ++i) {
+        run.name(kTasks[i], world.tasks[i]);
+    }
+    run.at_end([&world] { world.check(); });
+    return world;
+}
+
+constexpr std::array kWorkerNames{"worker 0", "worker 1", "worker 2"};
+
+void drive(Execution& run, World& world, std::size_t first) {
+    for (std::size_t i = first; i < world.workers.size(); ++i) {
+        run.daemon(kWorkerNames[i], [&world, i] { world.workers[i].drive(); });
+    }
+}
+
+/// Threads outside, each with one task, and workers that have nothing else.
+Scenario outside(Bug bug, int submitters, int width, bool lies = false) {
+    return [=](Execution& run) {
+        World& world = make_world(run, bug, width, submitters);
+        ModelQueue::may_lie(lies ? 1 : 0);
+        drive(run, world, 0);
+        static constexpr std::array kNames{"submitter a", "submitter b"};
+        for (std::size_t i = 0; i < static_cast<std::size_t>(submitters); ++i) {
+            run.thread(kNames[i], [&world, i] {
+                world.scheduler.submit_from_outside(world.tasks[i]);
+            });
+        }
+    };
+}
+
+/// A worker that is busy for long and makes tasks ready meanwhile; the others must run them all at
+/// once: each of the tasks runs for long, too.
+Scenario busy_owner(Bug bug, int tasks, int width, bool slot) {
+    return [=](Execution& run) {
+        World& world = make_world(run, bug, width, tasks);
+        for (ModelTask& task : world.tasks) {
+            world.run_for_long(task);
+        }
+        drive(run, world, 1);
+        run.thread("owner", [&world, tasks, slot] {
+            ModelWorker& self = world.workers[0];
+            for (std::size_t i = 0; i < static_cast<std::size_t>(tasks); ++i) {
+                slot ? self.push_to_slot(world.tasks[i]) : self.push_to_ring(world.tasks[i]);
+            }
+            world.scheduler.all_ran.await();
+        });
+    };
+}
+
+/// A worker is woken to search, and finds an event in its own reactor at the same time, whose task
+/// runs for long. Another worker sleeps.
+Scenario woken_for_two_things(Bug bug) {
+    return [=](Execution& run) {
+        World& world = make_world(run, bug, 3, 2);
+        world.run_for_long(world.tasks[1]);
+        drive(run, world, 1);
+        run.thread("owner", [&world] {
+            world.workers[1].have_event(world.tasks[1]);
+            world.workers[0].push_to_ring(world.tasks[0]);
+            world.scheduler.all_ran.await();
+        });
+    };
+}
+
+/// A worker looks for the last time, and somebody mails it a task that runs for long.
+Scenario mailed_at_the_last_look(Bug bug) {
+    return [=](Execution& run) {
+        World& world = make_world(run, bug, 3, 2);
+        world.run_for_long(world.tasks[1]);
+        drive(run, world, 1);
+        run.thread("owner", [&world] {
+            world.workers[0].push_to_ring(world.tasks[0]);
+            world.workers[1].push_pinned(world.tasks[1]);
+            world.scheduler.all_ran.await();
+        });
+    };
+}
+
+/// A worker was chosen in vain and goes to nap; it gets work of its own, which takes long, before
+/// the nap is over. Another worker sleeps.
+Scenario nap_from_a_search(Bug bug) {
+    return [=](Execution& run) {
+        World& world = make_world(run, bug, 3, 2);
+        world.run_for_long(world.tasks[1]);
+        world.workers[1].begin_as_chosen();
+        drive(run, world, 1);
+        run.thread("owner", [&world] {
+            world.workers[0].push_to_ring(world.tasks[0]);
+            world.workers[1].have_event(world.tasks[1]);
+            world.scheduler.all_ran.await();
+        });
+    };
+}
+
+/// Two tasks lie in the inbox, both run for long, and a worker may take both.
+Scenario two_in_the_inbox(Bug bug) {
+    return [=](Execution& run) {
+        World& world = make_world(run, bug, 2, 2);
+        for (std::size_t i = 0; i < 2; ++i) {
+            world.run_for_long(world.tasks[i]);
+            world.scheduler.submit_from_outside(world.tasks[i]);
+        }
+        drive(run, world, 0);
+    };
+}
+
+/// Two tasks come, both run for long, and a worker that was not to search may take both.
+Scenario two_to_come(Bug bug) {
+    return [=](Execution& run) {
+        World& world = make_world(run, bug, 2, 2);
+        for (ModelTask& task : world.tasks) {
+            world.run_for_long(task);
+        }
+        drive(run, world, 0);
+        run.thread("submitter", [&world] {
+            world.scheduler.submit_from_outside(world.tasks[0]);
+            world.scheduler.submit_from_outside(world.tasks[1]);
+        });
+    };
+}
+
+/// A task lies in the inbox, and a worker that may take it has another to run for long.
+Scenario one_in_the_inbox_of_a_busy_one(Bug bug) {
+    return [=](Execution& run) {
+        World& world = make_world(run, bug, 2, 2);
+        world.run_for_long(world.tasks[0]);
+        world.workers[0].push_pinned(world.tasks[0]);
+        world.scheduler.submit_from_outside(world.tasks[1]);
+        drive(run, world, 0);
+    };
+}
+
+/// One task lies in the inbox and runs for long; another comes.
+Scenario one_in_the_inbox_one_to_come(Bug bug) {
+    return [=](Execution& run) {
+        World& world = make_world(run, bug, 2, 2);
+        for (std::size_t i = 0; i < 2; ++i) {
+            world.run_for_long(world.tasks[i]);
+        }
+        world.scheduler.submit_from_outside(world.tasks[0]);
+        drive(run, world, 0);
+        run.thread("submitter", [&world] { world.scheduler.submit_from_outside(world.tasks[1]); });
+    };
+}
+
+Scenario stop(Bug bug) {
+    return [=](Execution& run) {
+        World& world = make_world(run, bug, 1, 0);
+        run.thread("worker 0", [&world] { world.workers[0].drive(); });
+        run.thread("stopper", [&world] { world.workers[0].stop(); });
+    };
+}
+
+constexpr Limits kTwo{.preemptions = 2, .stale_reads = 2};
+constexpr Limits kTwoOne{.preemptions = 2, .stale_reads = 1};
+constexpr Limits kOne{.preemptions = 1, .stale_reads = 1};
+constexpr Limits kThreeInOrder{.preemptions = 3, .stale_reads = 0};
+constexpr Limits kFourInOrder{.preemptions = 4, .stale_reads = 0};
+
+TEST(Sleep, OneFromOutside) {
+    expect_holds(outside(Bug::None, 1, 1));
+}
+TEST(Sleep, OneFromOutsideTwoWorkers) {
+    expect_holds(outside(Bug::None, 1, 2), kTwoOne);
+}
+TEST(Sleep, TwoFromOutside) {
+    expect_holds(outside(Bug::None, 2, 1), kTwo);
+}
+TEST(Sleep, TwoFromOutsideTwoWorkers) {
+    expect_holds(outside(Bug::None, 2, 2), kOne);
+}
+TEST(Sleep, TheInboxFalselySaysEmpty) {
+    expect_holds(outside(Bug::None, 1, 1, true));
+}
+TEST(Sleep, BusyOwnerRing) {
+    expect_holds(busy_owner(Bug::None, 1, 2, false));
+}
+TEST(Sleep, BusyOwnerSlot) {
+    expect_holds(busy_owner(Bug::None, 1, 2, true));
+}
+TEST(Sleep, BusyOwnerTwoSleepers) {
+    expect_holds(busy_owner(Bug::None, 1, 3, false), kOne);
+}
+TEST(Sleep, TheSearchIsHandedOn) {
+    expect_holds(busy_owner(Bug::None, 2, 3, false), kOne);
+}
+TEST(Sleep, WokenForTwoThings) {
+    expect_holds(woken_for_two_things(Bug::None), kOne);
+}
+TEST(Sleep, MailedAtTheLastLook) {
+    expect_holds(mailed_at_the_last_look(Bug::None), kOne);
+}
+TEST(Sleep, NapFromASearch) {
+    expect_holds(nap_from_a_search(Bug::None), kOne);
+}
+TEST(Sleep, TwoInTheInbox) {
+    expect_holds(two_in_the_inbox(Bug::None), kTwo);
+}
+TEST(Sleep, TwoToCome) {
+    expect_holds(two_to_come(Bug::None), kOne);
+}
+TEST(Sleep, OneInTheInboxOneToCome) {
+    expect_holds(one_in_the_inbox_one_to_come(Bug::None), kTwoOne);
+}
+TEST(Sleep, OneInTheInboxOfABusyOne) {
+    expect_holds(one_in_the_inbox_of_a_busy_one(Bug::None), kTwo);
+}
+TEST(Sleep, Stop) {
+    expect_holds(stop(Bug::None));
+}
+
+// Each bug is found, by the scenario that is made for it.
+constexpr const char* kLying = "no task is left lying";
+
+TEST(SleepMutant, NoLastLook) {
+    expect_found(outside(Bug::NoLastLook, 1, 1), kLying);
+}
+TEST(SleepMutant, LookBeforeAnnounce) {
+    expect_found(outside(Bug::LookBeforeAnnounce, 1, 1), kLying);
+}
+TEST(SleepMutant, RetractUnchecked) {
+    expect_found(outside(Bug::RetractUnchecked, 2, 1), kLying);
+}
+TEST(SleepMutant, FindInSilence) {
+    expect_found(busy_owner(Bug::FindInSilence, 2, 3, false), "nobody will wake");
+}
+TEST(SleepMutant, ChooseInSilence) {
+    expect_found(outside(Bug::ChooseInSilence, 2, 1), kLying, kFourInOrder);
+}
+TEST(SleepMutant, RunWhileSearching) {
+    expect_found(woken_for_two_things(Bug::RunWhileSearching), "nobody will wake");
+}
+TEST(SleepMutant, InboxInSilence) {
+    expect_found(two_to_come(Bug::InboxInSilence), kLying, kThreeInOrder);
+}
+TEST(SleepMutant, BusyInSilence) {
+    expect_found(one_in_the_inbox_of_a_busy_one(Bug::BusyInSilence), kLying, kTwo);
+}
+TEST(SleepMutant, SeeInSilence) {
+    expect_found(mailed_at_the_last_look(Bug::SeeInSilence), "nobody will wake", kOne);
+}
+TEST(SleepMutant, NapInSilence) {
+    expect_found(nap_from_a_search(Bug::NapInSilence), "nobody will wake", kOne);
+}
+TEST(SleepMutant, StopOnlyTells) {
+    expect_found(stop(Bug::StopOnlyTells), "worker 0");
+}
+TEST(SleepMutant, StopWithoutWord) {
+    expect_found(stop(Bug::StopWithoutWord), "worker 0");
+}
+
+TEST(SleepMutant, TheCountIsNotWrittenByOneThatDoesNotSearch) {
+    expect_found(
+        one_in_the_inbox_one_to_come(Bug::None),
+        {"idle.hpp", "announce", Mutation::Change::LoadOnly, "fetch_sub"},
+        kLying,
+        kTwo
+    );
+}
+
+}  // namespace
+}  // namespace weft::model

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+
+namespace weft::test {
+
+#if defined(__SANITIZE_THREAD__)
+inline constexpr bool kTsan = true;
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+inline constexpr bool kTsan = true;
+#else
+inline constexpr bool kTsan = false;
+#endif
+#else
+inline constexpr bool kTsan = false;
+#endif
+
+#if defined(__SANITIZE_ADDRESS__)
+inline constexpr bool kAsan = true;
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+inline constexpr bool kAsan = true;
+#else
+inline constexpr bool kAsan = false;
+#endif
+#else
+inline constexpr bool kAsan = false;
+#endif
+
+/// Returns how many rounds to do where an unhindered build does `rounds`.
+[[nodiscard]] constexpr int scaled(int rounds) {
+    constexpr int kTsanShare = 20;
+    constexpr int kAsanShare = 4;
+    return std::max(rounds / (kTsan ? kTsanShare : kAsan ? kAsanShare : 1), 1);
+}
+
+/// Returns how many tasks may be alive at once: to TSan each is a thread, of 0.9 MB.
+[[nodiscard]] constexpr int scaled_tasks(int tasks) {
+    constexpr int kTsanMost = 100;
+    return kTsan ? std::min(tasks, kTsanMost) : tasks;
+}
+
+}  // namespace weft::test
