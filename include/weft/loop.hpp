@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <string>
@@ -85,14 +86,15 @@ public:
 
     /// Makes a task that stays on this loop.
     ///
-    /// Errors    std::bad_alloc; RuntimeError when closed.
+    /// Errors    std::bad_alloc; RuntimeError when closed, and from a thread outside of the runtime
+    ///           from the beginning of its shutdown on.
     /// Threads   any.
     /// asyncio   loop.create_task; run_coroutine_threadsafe from other threads
     template <class F>
     auto create_task(
         F&& function, std::string name = {}, detail::Site site = detail::Site::current()
     ) -> Task<std::invoke_result_t<std::decay_t<F>&>> {
-        check_open("create_task()");
+        const detail::Entry entry(*sink_, "create_task()");
         return Task<std::invoke_result_t<std::decay_t<F>&>>(
             detail::Ref<detail::FutureState>::adopt(detail::make_task(
                 std::forward<F>(function), detail::TaskKind::Pinned, sink_, std::move(name), site
@@ -148,7 +150,9 @@ public:
     void close();
 
     [[nodiscard]] bool is_running() const noexcept;
-    [[nodiscard]] bool is_closed() const noexcept { return closed_; }
+    [[nodiscard]] bool is_closed() const noexcept {
+        return closed_.load(std::memory_order_acquire);
+    }
 
     /// Returns the loop's clock: that of std::chrono::steady_clock.
     ///
@@ -164,7 +168,7 @@ public:
 private:
     friend class Runtime;
     struct OfRuntime {};
-    explicit Loop(OfRuntime) noexcept {}
+    explicit Loop(OfRuntime) noexcept;
 
     void post(detail::Ref<detail::Callback> callback, const char* what, bool from_any);
     void post_at(
@@ -175,7 +179,7 @@ private:
     void run_until_done(detail::FutureState& state);
 
     detail::Sink* sink_ = nullptr;
-    bool closed_ = false;
+    std::atomic<bool> closed_{false};  // any thread may ask
     std::unique_ptr<Runtime> own_;
 };
 

@@ -82,7 +82,7 @@ public:
     auto spawn(F&& function, std::string name = {}, detail::Site site = detail::Site::current())
         -> Task<std::invoke_result_t<std::decay_t<F>&>> {
         Loop& home = loop(0);
-        home.check_open("spawn()");
+        const detail::Entry entry(*home.sink_, "spawn()");
         return Task<std::invoke_result_t<std::decay_t<F>&>>(
             detail::Ref<detail::FutureState>::adopt(detail::make_task(
                 std::forward<F>(function),
@@ -101,10 +101,12 @@ public:
     /// Returns how many loops there are.
     [[nodiscard]] int workers() const noexcept;
 
-    /// Cancels every task, waits for them, ends the threads. Tasks that do not end in time are
-    /// named in the log and left where they are. Again: nothing.
+    /// Cancels every task, waits for them, ends the threads. From its beginning on only the
+    /// runtime's own tasks may make new ones, which are cancelled in their turn. Tasks that do not
+    /// end in time are named in the log and left where they are. Again: nothing.
     ///
     /// Errors    RuntimeError from within one of its own tasks.
+    /// Threads   any; a second caller waits for the first.
     /// asyncio   Runner.close
     void shutdown();
 
@@ -126,7 +128,9 @@ private:
 
     void check_can_run() const;
     void run_until_done(detail::FutureState& state);
+    void drive_or_wait(detail::FutureState& state);
     void drive_until_done(detail::FutureState& state);
+    [[nodiscard]] bool cancel_everything(std::chrono::steady_clock::time_point deadline);
 
     std::unique_ptr<State> state_;
 };

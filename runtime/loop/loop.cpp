@@ -2,6 +2,7 @@
 #include <weft/runtime.hpp>
 
 #include "base/clock.hpp"
+#include "fiber/overflow.hpp"
 #include "sched/scheduler.hpp"
 #include "task/carrier.hpp"
 
@@ -24,6 +25,8 @@ RuntimeOptions single_loop() {
 Loop::Loop() : own_(std::make_unique<Runtime>(single_loop())) {
     sink_ = own_->loop(0).sink_;
 }
+
+Loop::Loop(OfRuntime /*tag*/) noexcept {}
 
 Loop::~Loop() = default;
 
@@ -73,6 +76,8 @@ void Loop::check_can_run() const {
 
 void Loop::run_forever() {
     check_can_run();
+    rt::install_overflow_handler();
+    const rt::SignalStack signal_stack;
     worker_of(sink_).drive();
 }
 

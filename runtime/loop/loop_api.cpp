@@ -42,6 +42,10 @@ const TaskState& as_task(const FutureState& state) {
     return static_cast<const TaskState&>(state);
 }
 
+rt::Door<>& door_of(Sink& loop) noexcept {
+    return static_cast<rt::Worker&>(loop).scheduler().door();
+}
+
 std::string subject(const FutureState& state) {
     return state.is_task() ? "task '" + as_task(state).display_name() + "'" : "the future";
 }
@@ -51,6 +55,23 @@ std::string subject(const FutureState& state) {
 Sink* running_sink() noexcept {
     const rt::Carrier* const carrier = rt::current_carrier();
     return carrier != nullptr ? carrier->sink : nullptr;
+}
+
+Entry::Entry(Sink& loop, const char* what) : entered_(nullptr) {
+    const Sink* const here = running_sink();
+    if (here != nullptr && here->runtime() == loop.runtime()) {
+        return;
+    }
+    if (!door_of(loop).enter()) {
+        throw RuntimeError(std::string(what) + ": the event loop is closed");
+    }
+    entered_ = &loop;
+}
+
+Entry::~Entry() {
+    if (entered_ != nullptr) {
+        door_of(*entered_).leave();
+    }
 }
 
 Loop* loop_of(Sink* sink) noexcept {

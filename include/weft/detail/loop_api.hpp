@@ -18,6 +18,19 @@ namespace weft::detail {
 /// The loop that runs on this thread; null where none does.
 [[nodiscard]] Sink* running_sink() noexcept;
 [[nodiscard]] Loop* loop_of(Sink* sink) noexcept;
+/// The right to make a task of `loop`: a shutdown that begins meanwhile waits for the end of the
+/// scope. Throws RuntimeError when one has begun, unless the thread runs a loop of that runtime.
+class Entry {
+public:
+    Entry(Sink& loop, const char* what);
+    Entry(const Entry&) = delete;
+    Entry& operator=(const Entry&) = delete;
+    ~Entry();
+
+private:
+    Sink* entered_;  // null: by way of the loop that runs here
+};
+
 /// The running task; throws RuntimeError outside of one.
 [[nodiscard]] Ref<FutureState> running_task();
 

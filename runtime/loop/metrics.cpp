@@ -1,0 +1,66 @@
+#include <weft/metrics.hpp>
+
+#include "loop/runtime_state.hpp"
+
+namespace weft {
+namespace {
+
+LoopMetrics read(const rt::WorkerCounters& counters) {
+    return {
+        .tasks_spawned = counters.tasks_spawned.get(),
+        .tasks_run = counters.tasks_run.get(),
+        .tasks_finished = counters.tasks_finished.get(),
+        .callbacks_run = counters.callbacks_run.get(),
+        .suspensions = counters.tasks_run.get() - counters.tasks_finished.get(),
+        .steals = counters.steals.get(),
+        .steal_searches = counters.steal_searches.get(),
+        .injected = counters.injected.get(),
+        .mail_received = counters.mail_received.get(),
+        .parks = counters.parks.get(),
+        .wakes_sent = counters.wakes_sent.get(),
+        .wakes_received = counters.wakes_received.get(),
+        .polls = counters.polls.get(),
+        .events = counters.events.get(),
+        .timers_fired = counters.timers_fired.get(),
+        .turns = counters.turns.get(),
+        .ring_overflows = counters.ring_overflows.get(),
+        .stacks_refused = counters.stacks_refused.get(),
+    };
+}
+
+}  // namespace
+
+Metrics Runtime::metrics() const {
+    Metrics metrics;
+    for (int i = 0; i < workers(); ++i) {
+        metrics.loops.push_back(read(state_->scheduler->worker(i).counters));
+    }
+    return metrics;
+}
+
+LoopMetrics Metrics::total() const noexcept {
+    LoopMetrics sum;
+    for (const LoopMetrics& loop : loops) {
+        sum.tasks_spawned += loop.tasks_spawned;
+        sum.tasks_run += loop.tasks_run;
+        sum.tasks_finished += loop.tasks_finished;
+        sum.callbacks_run += loop.callbacks_run;
+        sum.suspensions += loop.suspensions;
+        sum.steals += loop.steals;
+        sum.steal_searches += loop.steal_searches;
+        sum.injected += loop.injected;
+        sum.mail_received += loop.mail_received;
+        sum.parks += loop.parks;
+        sum.wakes_sent += loop.wakes_sent;
+        sum.wakes_received += loop.wakes_received;
+        sum.polls += loop.polls;
+        sum.events += loop.events;
+        sum.timers_fired += loop.timers_fired;
+        sum.turns += loop.turns;
+        sum.ring_overflows += loop.ring_overflows;
+        sum.stacks_refused += loop.stacks_refused;
+    }
+    return sum;
+}
+
+}  // namespace weft
