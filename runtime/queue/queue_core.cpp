@@ -1,0 +1,322 @@
+#include <algorithm>
+#include <utility>
+#include <weft/detail/queue_core.hpp>
+#include <weft/errors.hpp>
+
+namespace weft::detail {
+namespace {
+
+/// A waiter's own variable, through which a waker tells it what it was granted.
+template <class T>
+std::uintptr_t address_of(T& variable) noexcept {
+    return reinterpret_cast<std::uintptr_t>(&variable);
+}
+template <class T>
+T& variable_at(std::uintptr_t address) noexcept {
+    return *reinterpret_cast<T*>(address);
+}
+
+}  // namespace
+
+QueueCore::QueueCore(std::ptrdiff_t maxsize, void (*destroy)(QueueNode&) noexcept) noexcept
+    : maxsize_(maxsize), destroy_(destroy) {}
+
+QueueCore::~QueueCore() {
+    while (head_ != nullptr) {
+        destroy_(*std::exchange(head_, head_->next));
+    }
+}
+
+bool QueueCore::has_place() const noexcept {
+    return maxsize_ <= 0 ||
+           promised_ + making_ + size_ + handed_ < static_cast<std::size_t>(maxsize_);
+}
+
+/// Whether get() will never again find anything. A put that is making its node will deliver it, and
+/// an item on its way comes back if its get() is cancelled; neither counts once all is thrown away.
+bool QueueCore::exhausted() const noexcept {
+    return phase_ == Phase::Immediate ||
+           (phase_ == Phase::Draining && size_ + making_ + handed_ == 0);
+}
+
+void QueueCore::reserve() {
+    lock();
+    if (phase_ != Phase::Open) {
+        unlock();
+        throw QueueShutDown();
+    }
+    if (has_place()) {
+        ++making_;
+        unlock();
+        return;
+    }
+    bool place_promised = false;
+    putters_wait_ = true;
+    putters_.lock();
+    unlock();
+    const WaitOutcome outcome =
+        putters_.wait("Queue.put", this, WaitQueue::kNoDeadline, address_of(place_promised));
+    bool reserved = false;
+    if (place_promised) {
+        WokenList woken;
+        lock();
+        --promised_;
+        reserved = !outcome.cancelled && phase_ == Phase::Open;
+        if (reserved) {
+            ++making_;
+        } else {
+            place_was_freed(woken);
+        }
+        unlock();
+    }
+    if (outcome.cancelled) {
+        throw_cancelled();
+    }
+    if (!reserved) {
+        throw QueueShutDown();
+    }
+}
+
+bool QueueCore::try_reserve() {
+    lock();
+    if (phase_ != Phase::Open) {
+        unlock();
+        throw QueueShutDown();
+    }
+    const bool reserved = has_place();
+    making_ += reserved ? 1U : 0U;
+    unlock();
+    return reserved;
+}
+
+void QueueCore::unreserve() noexcept {
+    WokenList woken;
+    lock();
+    --making_;
+    place_was_freed(woken);
+    end_if_exhausted(woken);
+    unlock();
+}
+
+void QueueCore::deliver(QueueNode& node) noexcept {
+    WokenList woken;
+    lock();
+    --making_;
+    if (phase_ == Phase::Immediate) {
+        const auto destroy = destroy_;
+        unlock();
+        destroy(node);  // put just before the shutdown, and thrown away by it
+        return;
+    }
+    ++unfinished_;
+    node.sequence = next_sequence_++;
+    offer(node, woken);
+    unlock();
+}
+
+QueueNode& QueueCore::take() {
+    WokenList woken;
+    lock();
+    if (QueueNode* const node = pop(woken)) {
+        unlock();
+        return *node;
+    }
+    if (exhausted()) {
+        unlock();
+        throw QueueShutDown();
+    }
+    QueueNode* received = nullptr;
+    const WaitOutcome outcome =
+        getters_.wait("Queue.get", this, WaitQueue::kNoDeadline, address_of(received));
+    bool dropped = received == nullptr;
+    if (!dropped) {
+        lock();
+        --handed_;
+        // A shutdown(immediate) since then has counted it among those it threw away.
+        dropped = phase_ == Phase::Immediate;
+        if (outcome.cancelled && !dropped) {
+            offer(*received, woken);
+        } else {
+            place_was_freed(woken);
+            end_if_exhausted(woken);
+        }
+        const auto destroy = destroy_;
+        unlock();
+        if (dropped) {
+            destroy(*received);
+        }
+    }
+    if (outcome.cancelled) {
+        throw_cancelled();
+    }
+    if (dropped) {
+        throw QueueShutDown();
+    }
+    return *received;
+}
+
+QueueNode* QueueCore::try_take() {
+    WokenList woken;
+    lock();
+    QueueNode* const node = pop(woken);
+    const bool ended = node == nullptr && exhausted();
+    unlock();
+    if (ended) {
+        throw QueueShutDown();
+    }
+    return node;
+}
+
+void QueueCore::restore(QueueNode& node) noexcept {
+    WokenList woken;
+    lock();
+    if (phase_ == Phase::Immediate) {
+        discount(1, woken);
+        const auto destroy = destroy_;
+        unlock();
+        destroy(node);
+        return;
+    }
+    offer(node, woken);  // perhaps one more than maxsize, until the next get()
+    unlock();
+}
+
+void QueueCore::task_done() {
+    WokenList woken;
+    lock();
+    if (unfinished_ == 0) {
+        unlock();
+        throw ValueError("task_done() was called more often than items were put");
+    }
+    discount(1, woken);
+    unlock();
+}
+
+void QueueCore::join() {
+    lock();
+    if (unfinished_ == 0) {
+        unlock();
+        return;
+    }
+    joiners_.lock();
+    unlock();
+    if (!joiners_.wait("Queue.join", this).ok()) {
+        throw_cancelled();
+    }
+}
+
+void QueueCore::shutdown(bool immediate) noexcept {
+    WokenList woken;
+    lock();
+    QueueNode* dropped = nullptr;
+    if (immediate) {
+        phase_ = Phase::Immediate;
+        dropped = std::exchange(head_, nullptr);
+        tail_ = nullptr;
+        discount(std::exchange(size_, 0) + handed_, woken);
+    } else if (phase_ == Phase::Open) {
+        phase_ = Phase::Draining;
+    }
+    end_if_exhausted(woken);
+    // They find that no place was promised to them.
+    putters_.lock();
+    putters_.wake_all(woken);
+    putters_.unlock();
+    putters_wait_ = false;
+    const auto destroy = destroy_;
+    unlock();
+    while (dropped != nullptr) {
+        destroy(*std::exchange(dropped, dropped->next));
+    }
+}
+
+std::size_t QueueCore::size() noexcept {
+    lock();
+    const std::size_t size = size_;
+    unlock();
+    return size;
+}
+
+bool QueueCore::full() noexcept {
+    lock();
+    const bool full = !has_place();
+    unlock();
+    return full;
+}
+
+/// Gives a node to the first get() that waits, or to the list. With the lock.
+void QueueCore::offer(QueueNode& node, WokenList& woken) noexcept {
+    std::uintptr_t getter = 0;
+    if (getters_.wake_one(woken, &getter)) {
+        variable_at<QueueNode*>(getter) = &node;
+        ++handed_;
+    } else {
+        insert(node);
+    }
+}
+
+/// Links a node by its sequence: a new one is the last, one that comes back is among the first.
+void QueueCore::insert(QueueNode& node) noexcept {
+    ++size_;
+    if (tail_ == nullptr || tail_->sequence < node.sequence) {
+        node.next = nullptr;
+        (tail_ != nullptr ? tail_->next : head_) = &node;
+        tail_ = &node;
+        return;
+    }
+    QueueNode** link = &head_;
+    while ((*link)->sequence < node.sequence) {
+        link = &(*link)->next;
+    }
+    node.next = *link;
+    *link = &node;
+}
+
+/// Takes the oldest node out of the list; null when there is none. With the lock.
+QueueNode* QueueCore::pop(WokenList& woken) noexcept {
+    QueueNode* const node = head_;
+    if (node != nullptr) {
+        head_ = node->next;
+        if (head_ == nullptr) {
+            tail_ = nullptr;
+        }
+        --size_;
+        place_was_freed(woken);
+    }
+    return node;
+}
+
+/// Promises the place that somebody just left to the first put() that waits. With the lock.
+void QueueCore::place_was_freed(WokenList& woken) noexcept {
+    if (!putters_wait_ || !has_place()) {
+        return;
+    }
+    std::uintptr_t putter = 0;
+    putters_.lock();
+    putters_wait_ = putters_.wake_one(woken, &putter);
+    putters_.unlock();
+    if (putters_wait_) {
+        variable_at<bool>(putter) = true;
+        ++promised_;
+    }
+}
+
+/// Wakes those who would wait forever; they find that they were given nothing. With the lock.
+void QueueCore::end_if_exhausted(WokenList& woken) noexcept {
+    if (exhausted()) {
+        getters_.wake_all(woken);
+    }
+}
+
+/// Counts items as finished, and wakes join() when those were the last. With the lock.
+void QueueCore::discount(std::size_t count, WokenList& woken) noexcept {
+    const bool any = unfinished_ != 0;
+    unfinished_ -= std::min(count, unfinished_);
+    if (any && unfinished_ == 0) {
+        joiners_.lock();
+        joiners_.wake_all(woken);
+        joiners_.unlock();
+    }
+}
+
+}  // namespace weft::detail

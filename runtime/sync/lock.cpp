@@ -1,0 +1,54 @@
+#include <weft/errors.hpp>
+#include <weft/lock.hpp>
+
+namespace weft {
+
+void Lock::acquire_slow() {
+    waiters_.lock();
+    State state = state_.load(std::memory_order_relaxed);
+    while (state == State::Free || state == State::Held) {
+        const State next = state == State::Free ? State::Held : State::Contended;
+        // acquire: release()'s release, when it was free
+        if (state_.compare_exchange_weak(
+                state, next, std::memory_order_acquire, std::memory_order_relaxed
+            )) {
+            if (next == State::Held) {
+                waiters_.unlock();
+                return;
+            }
+            break;
+        }
+    }
+    const detail::WaitOutcome outcome = waiters_.wait("Lock.acquire", this);
+    if (outcome.ok()) {
+        // Only the one it was handed to may do this, so no RMW is needed. Others may have queued.
+        state_.store(State::Contended, std::memory_order_relaxed);
+        return;
+    }
+    if (outcome.granted && !hand_over()) {
+        release();
+    }
+    detail::throw_cancelled();
+}
+
+void Lock::release_slow() {
+    if (!locked()) {
+        throw RuntimeError("release() of a Lock that is not acquired");
+    }
+    if (!hand_over()) {
+        release();
+    }
+}
+
+/// Gives the lock to the first live waiter. False when there is none: it is Held then, so that
+/// release() can end without the queue.
+bool Lock::hand_over() noexcept {
+    detail::WokenList woken;
+    waiters_.lock();
+    const bool taken = waiters_.wake_one(woken);
+    state_.store(taken ? State::HandedOver : State::Held, std::memory_order_relaxed);
+    waiters_.unlock();
+    return taken;
+}
+
+}  // namespace weft

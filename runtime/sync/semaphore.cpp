@@ -1,0 +1,60 @@
+#include <weft/errors.hpp>
+#include <weft/semaphore.hpp>
+
+namespace weft {
+
+Semaphore::Semaphore(std::ptrdiff_t value, std::ptrdiff_t bound) : value_(value), bound_(bound) {
+    if (value < 0) {
+        throw ValueError("a Semaphore cannot begin with fewer than 0 permits");
+    }
+}
+
+void Semaphore::acquire_slow() {
+    waiters_.lock();
+    std::ptrdiff_t value = value_.load(std::memory_order_relaxed);
+    while (value != kContended) {
+        const std::ptrdiff_t next = value == 0 ? kContended : value - 1;
+        // acquire: release()'s release, when there is a permit
+        if (value_.compare_exchange_weak(
+                value, next, std::memory_order_acquire, std::memory_order_relaxed
+            )) {
+            if (next != kContended) {
+                waiters_.unlock();
+                return;
+            }
+            break;
+        }
+    }
+    const detail::WaitOutcome outcome = waiters_.wait("Semaphore.acquire", this);
+    if (outcome.ok()) {
+        return;
+    }
+    if (outcome.granted) {
+        release();
+    }
+    detail::throw_cancelled();
+}
+
+void Semaphore::release_slow(std::ptrdiff_t count) {
+    if (count < 0) {
+        throw ValueError("release() of a negative number of permits");
+    }
+    detail::WokenList woken;  // let run when the other permits are there
+    do {
+        waiters_.lock();
+        const bool contended = value_.load(std::memory_order_relaxed) == kContended;
+        if (count > bound_ - value()) {
+            waiters_.unlock();
+            throw ValueError("a Semaphore was released more often than it was acquired");
+        }
+        while (contended && count > 0 && waiters_.wake_one(woken)) {
+            --count;
+        }
+        if (contended && count > 0) {
+            value_.store(0, std::memory_order_relaxed);  // nobody is queued
+        }
+        waiters_.unlock();
+    } while (count > 0 && !try_release(count));
+}
+
+}  // namespace weft
