@@ -1,7 +1,6 @@
-#include <weft/weft.hpp>
-
 #include <cstdio>
 #include <string>
+#include <weft/weft.hpp>
 
 int main() {
     weft::run([] {
@@ -14,7 +13,8 @@ int main() {
                     writer.drain();
                 }
             },
-            "127.0.0.1", 0
+            "127.0.0.1",
+            0
         );
 
         auto [reader, writer] = weft::open_connection("127.0.0.1", server.port());

@@ -1,8 +1,7 @@
 // [readme:first]
-#include <weft/weft.hpp>
-
 #include <chrono>
 #include <cstdio>
+#include <weft/weft.hpp>
 
 using namespace std::chrono_literals;
 
@@ -19,7 +18,7 @@ long count_primes(long below) {
 }
 
 int main() {
-    return weft::run([] {  // asyncio.run: one loop per core; this task on loop 0
+    return weft::run([] {                   // asyncio.run: one loop per core; this task on loop 0
         auto tick = weft::create_task([] {  // stays on this loop, in asyncio's order
             for (int i = 0; i < 3; ++i) {
                 weft::sleep(10ms);  // suspends the task, not the thread

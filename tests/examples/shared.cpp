@@ -1,9 +1,8 @@
-#include <weft/weft.hpp>
-
 #include <cstdio>
 #include <string>
 #include <thread>
 #include <vector>
+#include <weft/weft.hpp>
 
 int main() {
     // [readme:threads]

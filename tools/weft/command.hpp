@@ -1,0 +1,27 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+
+namespace weft::tool {
+
+// Exit codes: what was asked for was done, was not done or only in part, was not understood.
+inline constexpr int kDone = 0;
+inline constexpr int kFailed = 1;
+inline constexpr int kMisused = 2;
+
+inline constexpr int kWorkersMax = 1024;
+inline constexpr int kPortMax = 65535;
+
+/// A sub-command: `app` has its options, `run` does it and returns the exit code.
+struct Command {
+    CLI::App* app;
+    std::function<int()> run;
+};
+
+[[nodiscard]] Command add_demo(CLI::App& app);
+[[nodiscard]] Command add_echo(CLI::App& app);
+[[nodiscard]] Command add_hash(CLI::App& app);
+[[nodiscard]] Command add_load(CLI::App& app);
+
+}  // namespace weft::tool
