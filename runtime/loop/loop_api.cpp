@@ -85,7 +85,6 @@ Ref<FutureState> running_task() {
 const char* status_name(Status status) noexcept {
     switch (status) {
         case Status::Pending:
-        case Status::Finishing:
             return "pending";
         case Status::Value:
         case Status::Error:
@@ -102,7 +101,9 @@ void throw_not_done(const FutureState& state, const char* what) {
 
 void throw_already_done(const FutureState& state, const char* what) {
     throw InvalidStateError(
-        std::string(what) + ": the future is " + status_name(state.status()) + " already"
+        std::string(what) +
+        (state.done() ? std::string(": the future is ") + status_name(state.status()) + " already"
+                      : ": another thread is setting the future")
     );
 }
 

@@ -6,8 +6,19 @@
 #include <cstdint>
 
 #include "base/atomic.hpp"
+#include "fiber/sanitizer.hpp"
+#include "sched/locked_queue.hpp"
 
 namespace weft::rt {
+
+#if WEFT_TSAN
+/// moodycamel's queue has fences, which TSan does not know: it would see races where there are none.
+template <class T>
+using InboxQueue = LockedQueue<T>;
+#else
+template <class T>
+using InboxQueue = moodycamel::ConcurrentQueue<T>;
+#endif
 
 /// Stealable tasks from threads that run no loop of the runtime, for whichever worker comes first.
 ///
@@ -16,10 +27,7 @@ namespace weft::rt {
 /// up before the element goes in, down after it came out. Whoever reads 0 may sleep.
 ///
 /// Edges: put's increment -> look_closely's RMW. The queue orders the elements themselves.
-template <
-    class T,
-    template <class> class AtomicOf = Atomic,
-    class Queue = moodycamel::ConcurrentQueue<T*>>
+template <class T, template <class> class AtomicOf = Atomic, class Queue = InboxQueue<T*>>
 class Inbox {
 public:
     /// False without memory: the element is not in. The queue finds the producer by a thread-local's

@@ -54,7 +54,7 @@ Worker::~Worker() {
 void Worker::drop_callbacks() noexcept {
     const auto drop = [](Runnable* runnable) {
         if (runnable->kind == Runnable::Kind::Callback) {
-            static_cast<Callback*>(runnable)->release();
+            static_cast<Callback&>(*runnable).release();
         }
     };
     drain_mailbox();
@@ -68,7 +68,7 @@ void Worker::drop_callbacks() noexcept {
 
 void Worker::drop_deadline(const Deadline& deadline) noexcept {
     if (deadline.target->kind == Runnable::Kind::Callback) {
-        static_cast<Callback*>(deadline.target)->release();
+        static_cast<Callback&>(*deadline.target).release();
     }
 }
 
@@ -118,7 +118,7 @@ void Worker::describe_thread_stack() noexcept {
 #endif
 }
 
-void Worker::leave() noexcept {
+WEFT_NO_INSTRUMENT void Worker::leave() noexcept {
     struct Leaving {
         Worker* worker;
         Stack* stack;
@@ -135,7 +135,9 @@ void Worker::leave() noexcept {
     );
 }
 
-void Worker::run_loop_entry() {
+// Never left by a return: TSan would keep each entry on the shadow stack of a fiber that is used
+// again and again, until that overflows.
+WEFT_NO_INSTRUMENT void Worker::run_loop_entry() {
     for (;;) {
         // Asked anew each time: the task that was called may have come back on another thread.
         auto& worker = static_cast<Worker&>(*current_carrier());
@@ -296,7 +298,7 @@ void Worker::fire_timers() noexcept {
     while (timers_.next() <= now) {
         const Deadline deadline = timers_.pop();
         if (deadline.target->kind == Runnable::Kind::Callback) {
-            if (static_cast<Callback*>(deadline.target)->cancelled()) {
+            if (static_cast<Callback&>(*deadline.target).cancelled()) {
                 drop_deadline(deadline);
                 continue;
             }

@@ -64,10 +64,10 @@ void suspend(Carrier& carrier, Commit commit, void* argument) noexcept {
         to = next->context;
         enter(carrier, *next);
     } else {
-        carrier.current = nullptr;
         // A worker starts a fresh task only while it holds a spare stack: see sched/worker.
         Stack* const spare = carrier.stacks.take();
         WEFT_CHECK(spare != nullptr, "no stack for the run loop");
+        carrier.current = nullptr;  // after take(), which may be where this stack overflows
         carrier.stack = spare;
         to = make_context(*spare, carrier.run_loop);
     }

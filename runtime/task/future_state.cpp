@@ -20,9 +20,6 @@ using rt::relaxed;
 // What a task that is called in place finds of the stack at least.
 constexpr std::ptrdiff_t kHeadroomBytes = 96 * 1024;
 
-/// Stands in listeners_ once the future is done and everybody has been told.
-Listener closed_mark{nullptr, nullptr};
-
 /// A task that waits for a future. Only the future ends this sleep: a cancellation goes to the
 /// future, which then ends.
 struct TaskListener : Listener {
@@ -138,19 +135,29 @@ bool FutureState::try_add_ref() noexcept {
     return false;
 }
 
-bool FutureState::try_begin_finish() noexcept {
-    Status expected = Status::Pending;
-    return status_.compare_exchange_strong(expected, Status::Finishing, acq_rel, relaxed);
-}
-
 void FutureState::finish(Status status) noexcept {
-    status_.store(status, rt::release);
-    tell_listeners();
+    const auto done = static_cast<std::uintptr_t>(status);
+    std::uintptr_t waiting = word_.load(relaxed);
+    bool kept = false;
+    do {
+        if (waiting != 0 && !kept && !is_task_) {  // the runtime keeps a task
+            add_ref();
+            kept = true;
+        }
+        // acq_rel: what each subscriber wrote is seen here, and the result by who finds it done.
+    } while (!word_.compare_exchange_weak(waiting, done, acq_rel, relaxed));
+    if (waiting != 0) {
+        tell(waiting);
+    }
+    if (kept) {
+        release();
+    }
 }
 
-void FutureState::tell_listeners() noexcept {
-    // acq_rel: what each subscriber wrote is seen here, and the result by who finds it closed.
-    Listener* newest = listeners_.exchange(&closed_mark, acq_rel);
+/// Tells a chain of listeners, in the order they came.
+void FutureState::tell(std::uintptr_t chain) noexcept {
+    // SAFETY: subscribe() made the word of a Listener's address.
+    auto* newest = reinterpret_cast<Listener*>(chain);
     Listener* oldest = nullptr;
     while (newest != nullptr) {
         Listener* const next = newest->next;
@@ -166,13 +173,14 @@ void FutureState::tell_listeners() noexcept {
 }
 
 bool FutureState::subscribe(Listener& listener) noexcept {
-    Listener* newest = listeners_.load(acquire);  // finish's exchange
+    std::uintptr_t word = word_.load(acquire);  // finish's CAS
     for (;;) {
-        if (newest == &closed_mark) {
+        if (is_done(word)) {
             return false;
         }
-        listener.next = newest;
-        if (listeners_.compare_exchange_weak(newest, &listener, acq_rel, acquire)) {
+        listener.next = reinterpret_cast<Listener*>(word);
+        const auto mine = reinterpret_cast<std::uintptr_t>(&listener);
+        if (word_.compare_exchange_weak(word, mine, acq_rel, acquire)) {
             return true;
         }
     }
@@ -208,19 +216,22 @@ bool FutureState::cancel(std::string message) {
     if (is_task_) {
         return static_cast<TaskState&>(*this).request_cancel(std::move(message));
     }
+    std::unique_ptr<std::string> text;  // first: without memory nothing has happened
+    if (!message.empty()) {
+        text = std::make_unique<std::string>(std::move(message));
+    }
     if (!try_begin_finish()) {
         return false;
     }
-    if (!message.empty()) {
-        cancel_message_.store(new std::string(std::move(message)), rt::release);
-    }
+    cancel_message_.store(text.release(), relaxed);  // finish's CAS hands it over
     finish(Status::Cancelled);
     return true;
 }
 
 void FutureState::rethrow_failure() {
     if (status() == Status::Cancelled) {
-        const std::string* const message = cancel_message_.load(acquire);  // stored before finish
+        // acquire: a task's may come from a canceller that was late (keep_cancel_message's CAS)
+        const std::string* const message = cancel_message_.load(acquire);
         throw CancelledError(message != nullptr ? *message : std::string());
     }
     if (status() == Status::Error) {
@@ -238,8 +249,10 @@ std::exception_ptr FutureState::take_error() {
 }
 
 void FutureState::end() noexcept {
-    if (!done()) {
-        tell_listeners();  // only done-callbacks can be left: who waits holds a reference
+    // The last owner, so nobody else looks. Only done-callbacks can be left: who waits holds a
+    // reference.
+    if (const std::uintptr_t word = word_.load(relaxed); word != 0 && !is_done(word)) {
+        tell(word);
     }
     if (error_is_unseen()) {
         rt::report_unseen_error(*this, error_);

@@ -48,10 +48,9 @@ TaskState::TaskState() noexcept
 }
 
 void TaskState::prepare(const TaskSpec& spec, void* body, Sink* loop) noexcept {
-    status_.store(Status::Pending, relaxed);
+    word_.store(0, relaxed);
     error_seen_.store(false, relaxed);
     result_taken_.store(false, relaxed);
-    listeners_.store(nullptr, relaxed);
     operations_ = &spec.operations;
     body_operations = &spec.operations;
     value_ = body;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <optional>
 #include <regex>
 #include <string>
 #include <weft/loop.hpp>
@@ -15,7 +16,7 @@
 #include <weft/task.hpp>
 
 #include "fiber/slab_table.hpp"
-#include "support/scale.hpp"
+#include "support/runtime_fixture.hpp"
 
 // Goal: a task that overflows its stack dies of SIGSEGV, and says its name first; whatever it does
 // at that moment, wherever it runs. The report itself: tests/fiber/overflow_test.cpp.
@@ -123,6 +124,10 @@ enum class Where { Main, Pinned, Stealable, OtherLoop, InPlace };
 template <class F>
 void run_in(Where where, const std::string& name, F function) {
     forget_handlers();
+    std::optional<WithoutHops> without_hops;
+    if (where == Where::InPlace) {
+        without_hops.emplace();
+    }
     Runtime runtime(two_loops());
     runtime.run([&] {
         switch (where) {

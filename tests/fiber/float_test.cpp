@@ -129,6 +129,7 @@ TEST_P(OnEveryRuntime, FloatStateOfACallbackIsTheDefault) {
 // Goal: a child that is called in its parent's place starts with the default, and the parent finds
 // its own mode again; the same when it is not.
 TEST_P(OnEveryRuntime, FloatStatesOfParentAndChildAreApart) {
+    const WithoutHops without_hops;  // none of its tasks is to leave its parent's stack
     for (const char* const in_place : {"0", "1"}) {
         ::setenv("WEFT_IN_PLACE", in_place, 1);
         run([&] {

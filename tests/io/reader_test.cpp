@@ -274,7 +274,7 @@ TEST_P(Reader, CancelledReadsLoseNothing) {
         StreamPair pair = make_pair_of_streams();
         auto writing = spawn([&] {
             for (int i = 0; i < rounds; ++i) {
-                std::array<char, 9> text{};
+                std::array<char, 16> text{};  // eight of them are used
                 std::snprintf(text.data(), text.size(), "%07d\n", i);
                 pair.client.writer.write({text.data(), 8});
                 if (i % 3 == 0) {

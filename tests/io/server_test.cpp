@@ -268,9 +268,10 @@ TEST_P(ServerTest, HandlerThatThrows) {
             );
             for (int i = 0; i < 3; ++i) {
                 auto [reader, writer] = open_connection("127.0.0.1", server.port());
+                const std::string name = writer.sockname();
                 writer.write("line\n");
                 EXPECT_EQ(reader.read(), "line\n");
-                until([&] { return log.count("handler of " + writer.sockname()) == 1; });
+                until([&] { return log.count("handler of " + name) == 1; });
             }
             server.close();
             server.wait_closed();
@@ -295,7 +296,7 @@ TEST_P(ServerTest, StreamsLeaveTheHandler) {
 // their way; nobody may get another's bytes or another's end.
 TEST_P(ServerTest, DescriptorsAreReusedAtOnce) {
     run([] {
-        const int rounds = scaled(2000);
+        constexpr int rounds = scaled(2000);
         const Server server = start_server(
             [](StreamReader reader, StreamWriter writer) {
                 const std::string line = reader.readline();
@@ -312,11 +313,11 @@ TEST_P(ServerTest, DescriptorsAreReusedAtOnce) {
         );
         std::vector<Task<void>> clients;
         for (int c = 0; c < 8; ++c) {
-            clients.push_back(spawn([&server, c, rounds] {
+            clients.push_back(spawn([&server, c] {
                 for (int i = 0; i < rounds; ++i) {
                     auto [reader, writer] = open_connection("127.0.0.1", server.port());
                     const std::string line = std::to_string(c * 100'000 + i) + "\n";
-                    auto reading = spawn([&reader] { return reader.read(); });
+                    auto reading = spawn([&from = reader] { return from.read(); });
                     writer.write(line);
                     if (i % 5 == 0) {
                         writer.abort();

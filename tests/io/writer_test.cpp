@@ -117,11 +117,11 @@ TEST_P(Writer, DrainBelowTheMarkDoesNotWait) {
 TEST_P(Writer, ManyWritersOneStream) {
     run([] {
         constexpr int kWriters = 8;
-        const int rounds = scaled(2000);
+        constexpr int rounds = scaled(2000);
         SlowPeer slow;
         std::vector<Task<void>> writers;
         for (int w = 0; w < kWriters; ++w) {
-            writers.push_back(spawn([&slow, w, rounds] {
+            writers.push_back(spawn([&slow, w] {
                 for (int i = 0; i < rounds; ++i) {
                     std::string line = std::to_string(w) + ":" + std::to_string(i) + ":";
                     line.append(static_cast<std::size_t>((i * 37) % 500), 'x');

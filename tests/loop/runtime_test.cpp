@@ -99,6 +99,7 @@ TEST_P(OnEveryRuntime, StartAfterRun) {
 
 // Goal: stealable tasks left by run() go on while this thread does something else.
 TEST(Runtime, StealableTasksGoOnBetweenRuns) {
+    const WithoutHops without_hops;  // a loop that nobody drives keeps what hops to it
     RuntimeOptions options;
     options.workers = 2;
     Runtime runtime(options);

@@ -16,7 +16,7 @@ using rt::acquire;
 using rt::relaxed;
 using rt::release;
 
-// ---- FutureState::subscribe, finish and tell_listeners (runtime/task/future_state.cpp)
+// ---- FutureState::subscribe, finish and tell (runtime/task/future_state.cpp)
 
 struct Listener {
     Plain<Listener*> next{nullptr};
@@ -26,21 +26,23 @@ struct Listener {
 struct Orders {
     std::memory_order subscribe = acq_rel;
     std::memory_order subscribe_fails = acquire;
-    std::memory_order tell = acq_rel;
-    bool tell_first = false;  // bug: the listeners are told before the status is there
+    std::memory_order finish = acq_rel;
+    bool keep = true;        // false: a bug
+    bool two_steps = false;  // bug: it is done before the listeners are taken
 };
 
 struct Future {
     explicit Future(Orders given) : orders(given) {}
 
     bool subscribe(Listener& listener) {
-        Listener* newest = listeners.load(orders.subscribe_fails);
+        static_cast<void>(static_cast<int>(memory));
+        Listener* newest = word.load(orders.subscribe_fails);
         for (;;) {
-            if (newest == &closed_mark) {
+            if (newest == &done_mark) {
                 return false;
             }
             listener.next = newest;
-            if (listeners.compare_exchange_weak(
+            if (word.compare_exchange_weak(
                     newest, &listener, orders.subscribe, orders.subscribe_fails
                 )) {
                 return true;
@@ -49,26 +51,41 @@ struct Future {
     }
     void finish() {
         result = 42;
-        if (orders.tell_first) {
-            tell();
+        if (orders.two_steps) {
+            status.store(1, release);
         }
-        status.store(1, release);
-        if (!orders.tell_first) {
-            tell();
-        }
-    }
-    void tell() {
-        for (Listener* one = listeners.exchange(&closed_mark, orders.tell); one != nullptr;) {
+        Listener* waiting = word.load(relaxed);
+        bool kept = false;
+        do {
+            static_cast<void>(static_cast<int>(memory));
+            if (waiting != nullptr && !kept && orders.keep) {
+                references.fetch_add(1, relaxed);
+                kept = true;
+            }
+        } while (!word.compare_exchange_weak(waiting, &done_mark, orders.finish, relaxed));
+        for (Listener* one = waiting; one != nullptr;) {
             Listener* const next = one->next;
+            static_cast<void>(static_cast<int>(memory));  // a listener may look at the future
             require(++one->told == 1, "a listener is told once");
             one = next;
+        }
+        if (kept) {
+            drop();
+        }
+    }
+    /// A handle that goes; the last one frees the memory.
+    void drop() {
+        if (references.fetch_sub(1, acq_rel) == 1) {
+            memory = 0;
         }
     }
 
     const Orders orders;
-    Listener closed_mark;
-    Atomic<Listener*> listeners{nullptr};
-    Atomic<int> status{0};
+    Listener done_mark;
+    Atomic<Listener*> word{nullptr};
+    Atomic<int> status{0};  // only of the bug that has one
+    Atomic<int> references{1};
+    Plain<int> memory{1};
     Plain<int> result{0};
     std::array<Listener, 2> subscribers;
 };
@@ -83,8 +100,7 @@ Scenario future(Orders orders, int subscribers) {
                 if (state.subscribe(state.subscribers[i])) {
                     return;
                 }
-                require(state.status.load(relaxed) == 1, "who comes too late finds it done");
-                require(state.result == 42, "and its result");
+                require(state.result == 42, "who comes too late finds the result");
                 state.subscribers[i].told = 1;
             });
         }
@@ -96,23 +112,56 @@ Scenario future(Orders orders, int subscribers) {
     };
 }
 
+/// The finisher has no handle of its own: the owner drops the only one as soon as it is done, though
+/// somebody has yet to be told.
+Scenario dropped_when_done(Orders orders, bool with_subscriber) {
+    return [=](Execution& run) {
+        auto& state = run.make<Future>("future", orders);
+        run.thread("finisher", [&state] { state.finish(); });
+        run.thread("owner", [&state, orders, with_subscriber] {
+            if (with_subscriber) {
+                static_cast<void>(state.subscribe(state.subscribers[0]));
+            }
+            const auto done = [&] {
+                return orders.two_steps ? state.status.load(acquire) == 1
+                                        : state.word.load(acquire) == &state.done_mark;
+            };
+            while (!done()) {
+                pass();
+            }
+            require(state.result == 42, "who finds it done finds the result");
+            state.drop();
+        });
+    };
+}
+
 TEST(Listeners, OneSubscriber) {
     expect_holds(future({}, 1));
 }
 TEST(Listeners, TwoSubscribers) {
     expect_holds(future({}, 2));
 }
+TEST(Listeners, DroppedWhenDone) {
+    expect_holds(dropped_when_done({}, false));
+    expect_holds(dropped_when_done({}, true));
+}
 TEST(ListenersMutant, SubscribeWithoutRelease) {
     expect_found(future({.subscribe = acquire}, 1), "data race");
 }
 TEST(ListenersMutant, LateSubscriberWithoutAcquire) {
-    expect_found(future({.subscribe_fails = relaxed}, 1), "");
+    expect_found(future({.subscribe_fails = relaxed}, 1), "data race");
 }
-TEST(ListenersMutant, TellBeforeTheStatus) {
-    expect_found(future({.tell_first = true}, 1), "finds it done");
+TEST(ListenersMutant, FinishWithoutAcquire) {
+    expect_found(future({.finish = release}, 2), "data race");
 }
-TEST(ListenersMutant, TellWithoutAcquire) {
-    expect_found(future({.tell = release}, 2), "data race");
+TEST(ListenersMutant, FinishWithoutRelease) {
+    expect_found(dropped_when_done({.finish = acquire}, false), "data race");
+}
+TEST(ListenersMutant, DoneBeforeTheListenersAreTaken) {
+    expect_found(dropped_when_done({.two_steps = true}, false), "data race");
+}
+TEST(ListenersMutant, TellsWithoutAReference) {
+    expect_found(dropped_when_done({.keep = false}, true), "data race");
 }
 
 // ---- Readiness: the hint against the edge (runtime/reactor/descriptor.hpp, epoll.cpp: perform)

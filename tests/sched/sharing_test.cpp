@@ -46,12 +46,28 @@ private:
     std::set<std::thread::id> threads_;
 };
 
+/// Tasks that hop are dealt out, not stolen.
+class Stealing : public OnEveryRuntime {
+    const WithoutHops without_hops_;
+};
+INSTANTIATE_TEST_SUITE_P(
+    Each,
+    Stealing,
+    ::testing::Values(Shape{1, false}, Shape{2, false}, Shape{4, false}),
+    [](const auto& each) { return name_of(each.param); }
+);
+
+class Hopping : public OnEveryRuntime {};
+INSTANTIATE_TEST_SUITE_P(
+    Each,
+    Hopping,
+    ::testing::Values(Shape{2, true}, Shape{4, true}),
+    [](const auto& each) { return name_of(each.param); }
+);
+
 // Goal: as many busy stealable tasks as there are workers run all at once. None of them gives its
 // worker up before the last has begun, so this ends only if every worker took one.
-TEST_P(OnEveryRuntime, BusyStealableTasksTakeEveryWorker) {
-    if (hop()) {
-        GTEST_SKIP() << "tasks that hop are dealt out, not stolen";
-    }
+TEST_P(Stealing, BusyStealableTasksTakeEveryWorker) {
     for (int round = 0; round < scaled(50); ++round) {
         Rendezvous all(workers());
         run([&] {
@@ -68,10 +84,7 @@ TEST_P(OnEveryRuntime, BusyStealableTasksTakeEveryWorker) {
 }
 
 // Goal: the same for tasks that a plain thread brings while every worker sleeps.
-TEST_P(OnEveryRuntime, InjectedTasksTakeEveryWorker) {
-    if (hop()) {
-        GTEST_SKIP() << "tasks that hop are dealt out, not stolen";
-    }
+TEST_P(Stealing, InjectedTasksTakeEveryWorker) {
     Runtime runtime(options());
     runtime.start();
     for (int round = 0; round < scaled(200); ++round) {
@@ -121,7 +134,7 @@ struct Home {
 TEST_P(OnEveryRuntime, PinnedTasksNeverLeaveTheirLoop) {
     Runtime runtime(options());
     constexpr int kTasksEach = 4;
-    const int steps = scaled(100'000) / kTasksEach;
+    constexpr int steps = scaled(100'000) / kTasksEach;
     std::vector<std::unique_ptr<Home>> homes;
     std::atomic<bool> enough{false};
     runtime.run([&] {
@@ -138,7 +151,7 @@ TEST_P(OnEveryRuntime, PinnedTasksNeverLeaveTheirLoop) {
             homes.push_back(std::make_unique<Home>());
             Home& home = *homes.back();
             for (int i = 0; i < kTasksEach; ++i) {
-                pinned.push_back(runtime.loop(index).create_task([&home, index, steps] {
+                pinned.push_back(runtime.loop(index).create_task([&home, index] {
                     for (int step = 0; step < steps; ++step) {
                         ASSERT_FALSE(home.busy.exchange(true)) << "two at once";
                         if (home.thread == std::thread::id()) {
@@ -169,10 +182,10 @@ TEST_P(OnEveryRuntime, PinnedTasksNeverLeaveTheirLoop) {
 // Goal: stealable tasks run on one worker at a time, however they move, and lose nothing.
 TEST_P(OnEveryRuntime, StealableTaskRunsInOnePlaceAtATime) {
     run([] {
-        const int steps = scaled(20'000);
+        constexpr int steps = scaled(20'000);
         std::vector<Task<int>> tasks;
         for (int i = 0; i < 16; ++i) {
-            tasks.push_back(spawn([steps] {
+            tasks.push_back(spawn([] {
                 int count = 0;  // plain on purpose
                 std::atomic<bool> busy{false};
                 for (int step = 0; step < steps; ++step) {
@@ -191,10 +204,7 @@ TEST_P(OnEveryRuntime, StealableTaskRunsInOnePlaceAtATime) {
 }
 
 // Goal: with the hop, a stealable task really is on another loop after each suspension.
-TEST_P(OnEveryRuntime, HopMovesATaskAtEachSuspension) {
-    if (!hop()) {
-        GTEST_SKIP() << "it does not move";
-    }
+TEST_P(Hopping, MovesATaskAtEachSuspension) {
     run([] {
         await(spawn([] {
             for (int i = 0; i < 100; ++i) {

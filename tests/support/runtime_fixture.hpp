@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <ostream>
 #include <string>
 #include <utility>
@@ -53,6 +54,23 @@ protected:
     static auto run(F&& f) {
         return weft::run(std::forward<F>(f), options());
     }
+};
+
+/// As it says, also where the environment asks for hops (the tsan preset does): for tests of what
+/// happens to tasks that are not moved on purpose.
+class WithoutHops {
+public:
+    WithoutHops() { ::unsetenv("WEFT_HOP"); }
+    WithoutHops(const WithoutHops&) = delete;
+    WithoutHops& operator=(const WithoutHops&) = delete;
+    ~WithoutHops() {
+        if (asked_) {
+            ::setenv("WEFT_HOP", "1", 1);
+        }
+    }
+
+private:
+    bool asked_ = std::getenv("WEFT_HOP") != nullptr;
 };
 
 #define WEFT_ON_EVERY_RUNTIME(Suite)                                       \

@@ -366,8 +366,10 @@ TEST_P(OnEveryRuntime, CancelPassesHandlersOfErrors) {
 struct WaitsInItsDestructor {
     const Future<int>& gate;
     std::string& trace;
+    std::atomic<bool>& unwinding;
     ~WaitsInItsDestructor() {
         trace += "in ";
+        unwinding.store(true);
         yield();
         sleep(std::chrono::microseconds(1));
         trace += std::to_string(await(gate)) + " ";
@@ -380,10 +382,11 @@ TEST_P(OnEveryRuntime, CancelIsNotThrownWhileUnwinding) {
     run([] {
         for (const bool go_on : {false, true}) {
             std::string trace;
+            std::atomic<bool> unwinding{false};
             const Future<int> gate;
             auto task = spawn([&] {
                 try {
-                    const WaitsInItsDestructor waits{gate, trace};
+                    const WaitsInItsDestructor waits{gate, trace, unwinding};
                     throw std::out_of_range("first");
                 } catch (const std::out_of_range& error) {
                     trace += error.what();
@@ -394,12 +397,10 @@ TEST_P(OnEveryRuntime, CancelIsNotThrownWhileUnwinding) {
                     throw;
                 }
             });
-            while (task.cancelling() == 0) {
+            while (!unwinding.load()) {
                 yield();
-                if (current_task().cancelling() == 0 && !trace.empty()) {
-                    task.cancel();
-                }
             }
+            task.cancel();
             settle();
             EXPECT_FALSE(gate.done());
             gate.set_result(5);

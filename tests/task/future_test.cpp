@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -492,6 +493,23 @@ TEST_P(OnEveryRuntime, AwaitingOneselfIsRefused) {
         handle.set_result(task);
         await(task);
     });
+}
+
+// Goal: who finds a future done may drop the last handle, though the one who set it is not out yet.
+TEST_P(OnEveryRuntime, HandleMayGoAsSoonAsItIsDone) {
+    Runtime runtime(options());
+    runtime.start();
+    for (int round = 0; round < scaled(2000); ++round) {
+        std::optional<Future<int>> future(std::in_place);
+        auto setter = runtime.spawn([&] { future->set_result(round); });
+        if (round % 2 == 0) {
+            while (!future->done()) {
+            }
+        }
+        EXPECT_EQ(future->get(), round);
+        future.reset();
+        setter.wait();
+    }
 }
 
 // CPython: Future.__await__ of a done future (asyncio.md, rule 5)

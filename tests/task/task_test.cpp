@@ -225,7 +225,10 @@ void expect_all_destroyed() {
                     ADD_FAILURE() << "outcome " << static_cast<int>(outcome);
                 }
             }
-            // The runtime's own handle goes a moment after the task is done.
+            // The runtime's own handle goes a moment after the task is done, elsewhere perhaps.
+            while (alive.load() > 0) {
+                yield();
+            }
             settle();
             EXPECT_EQ(alive.load(), 0) << "outcome " << static_cast<int>(outcome);
         }

@@ -16,13 +16,7 @@ namespace weft::detail {
 class FutureState;
 class Sink;  // the loop as the lower floors see it; in runtime/task/sink.hpp
 
-enum class Status : std::uint8_t {
-    Pending,
-    Finishing,  ///< somebody has won the right to finish it and is storing the result
-    Value,
-    Error,
-    Cancelled,
-};
+enum class Status : std::uint8_t { Pending, Value, Error, Cancelled };
 
 /// One that is told when a future is done. Linked once, never unlinked: whoever loses interest
 /// leaves it to be told in vain.
@@ -41,8 +35,15 @@ struct FutureOperations {
 
 /// The part of a future or a task that all its handles share. Compiled once, without the type.
 ///
-/// Edges: finish's release store of status_ -> done()'s acquire load: the result is readable.
-///        finish's exchange of listeners_ -> subscribe's failed CAS: the same.
+/// One word says whether it is done and who is to be told, so that finishing is one step: whoever
+/// finds it done may destroy the last handle at once. The one who finishes it does not touch it
+/// after that step, unless he has somebody to tell: then he holds a reference.
+///
+///   0  pending, nobody waits       1 to 3  done: the Status
+///   else pending; the newest listener, which leads to older ones
+///
+/// Edges: finish's CAS of word_ -> done()'s load, subscribe's failed CAS: the result is readable.
+///        subscribe's CAS -> finish's CAS: the listener is complete.
 ///        release()'s decrement -> the last release()'s: every use comes before the end.
 class FutureState {
 public:
@@ -63,8 +64,13 @@ public:
     /// Takes a reference unless the object is at its end: for those who walk the records.
     [[nodiscard]] bool try_add_ref() noexcept;
 
-    [[nodiscard]] Status status() const noexcept { return status_.load(std::memory_order_acquire); }
-    [[nodiscard]] bool done() const noexcept { return status() >= Status::Value; }
+    [[nodiscard]] Status status() const noexcept {
+        const std::uintptr_t word = word_.load(std::memory_order_acquire);
+        return is_done(word) ? static_cast<Status>(word) : Status::Pending;
+    }
+    [[nodiscard]] bool done() const noexcept {
+        return is_done(word_.load(std::memory_order_acquire));
+    }
     [[nodiscard]] bool is_task() const noexcept { return is_task_; }
     [[nodiscard]] void* value() const noexcept { return value_; }
     [[nodiscard]] Sink* loop() const noexcept { return loop_; }
@@ -84,9 +90,12 @@ public:
     [[nodiscard]] std::exception_ptr take_error();
 
     /// Wins the right to finish a pending future. The winner stores the result, then calls finish.
-    [[nodiscard]] bool try_begin_finish() noexcept;
+    [[nodiscard]] bool try_begin_finish() noexcept {
+        // acquire: abort_finish's release, where storing a result was tried before
+        return !claimed_.exchange(true, std::memory_order_acquire);
+    }
     /// Gives the right back: storing the result threw.
-    void abort_finish() noexcept { status_.store(Status::Pending, std::memory_order_release); }
+    void abort_finish() noexcept { claimed_.store(false, std::memory_order_release); }
     void finish(Status status) noexcept;
     /// Claims a result that can only be moved out; false when somebody has it.
     [[nodiscard]] bool take_result() noexcept {
@@ -109,12 +118,16 @@ protected:
         return error_ != nullptr && !error_seen_.load(std::memory_order_relaxed);
     }
 
+    [[nodiscard]] static bool is_done(std::uintptr_t word) noexcept {
+        return word - 1 < static_cast<std::uintptr_t>(Status::Cancelled);
+    }
+
     std::atomic<std::uint32_t> references_{1};
-    std::atomic<Status> status_{Status::Pending};
+    std::atomic<bool> claimed_{false};  // somebody has the right to finish it; not of a task
     std::atomic<bool> error_seen_{false};
     std::atomic<bool> result_taken_{false};  // of a result that can only be moved
     bool is_task_;
-    std::atomic<Listener*> listeners_{nullptr};  // newest first; kClosed once done
+    std::atomic<std::uintptr_t> word_{0};
     std::exception_ptr error_;
     const FutureOperations* operations_;
     void* value_;
@@ -123,7 +136,7 @@ protected:
 
 private:
     void end() noexcept;
-    void tell_listeners() noexcept;
+    void tell(std::uintptr_t newest) noexcept;
 };
 
 /// A place for a result that may not be there yet.

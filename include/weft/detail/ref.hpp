@@ -45,7 +45,13 @@ public:
 
     [[nodiscard]] T* get() const noexcept { return object_; }
     [[nodiscard]] T& operator*() const noexcept { return *object_; }
-    [[nodiscard]] T* operator->() const noexcept { return object_; }
+    /// Not of a null one.
+    [[nodiscard]] T* operator->() const noexcept {
+        if (object_ == nullptr) {
+            __builtin_unreachable();  // else GCC 12 warns of what cannot be
+        }
+        return object_;
+    }
     [[nodiscard]] explicit operator bool() const noexcept { return object_ != nullptr; }
 
 private:
