@@ -96,6 +96,7 @@ void Worker::drive() {
         nullptr
     );
     *exceptions = in_flight;
+    forget_thread_stack();
     stopping_.store(false, relaxed);
     driven_.store(false, release);
     set_current_carrier(nullptr);
@@ -111,10 +112,18 @@ void Worker::describe_thread_stack() noexcept {
         thread_stack_.low = static_cast<std::byte*>(low);
         thread_stack_.top = thread_stack_.low + size;
         ::pthread_attr_destroy(&attributes);
+        // LSan looks at the stack that the thread stands on, which will be a task's.
+        __lsan_register_root_region(thread_stack_.low, thread_stack_.size_bytes());
     }
 #endif
 #if WEFT_TSAN
     thread_stack_.tsan_fiber = __tsan_get_current_fiber();
+#endif
+}
+
+void Worker::forget_thread_stack() noexcept {
+#if WEFT_ASAN
+    __lsan_unregister_root_region(thread_stack_.low, thread_stack_.size_bytes());
 #endif
 }
 

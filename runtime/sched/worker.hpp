@@ -132,6 +132,7 @@ private:
     void compact_timers();
     static void drop_deadline(const Deadline& deadline) noexcept;
     void describe_thread_stack() noexcept;
+    void forget_thread_stack() noexcept;
     [[nodiscard]] bool set_aside_without_stack(Runnable& runnable) noexcept;
 
     // nothing to do (worker_idle.cpp)

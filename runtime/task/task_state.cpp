@@ -1,6 +1,7 @@
 #include "task/task_state.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <mutex>
 #include <new>
@@ -67,7 +68,7 @@ void TaskState::prepare(const TaskSpec& spec, void* body, Sink* loop) noexcept {
 
 void TaskState::retire() noexcept {
     if (body_on_heap) {
-        ::operator delete (value_, std::align_val_t{kBodyAlignment});
+        std::free(value_);
         body_on_heap = false;
     }
     if (name != nullptr) {
@@ -275,10 +276,9 @@ TaskDraft draft_task(TaskSpec&& spec) {
     void* body = task->inline_body();
     if (spec.body_size > TaskState::kInlineBytes || spec.body_alignment > TaskState::kBodyAlignment)
         [[unlikely]] {
-        const std::size_t alignment = spec.body_alignment > TaskState::kBodyAlignment
-                                          ? spec.body_alignment
-                                          : TaskState::kBodyAlignment;
-        body = ::operator new (spec.body_size, std::align_val_t{alignment}, std::nothrow);
+        const std::size_t alignment = std::max(spec.body_alignment, TaskState::kBodyAlignment);
+        body =
+            std::aligned_alloc(alignment, (spec.body_size + alignment - 1) / alignment * alignment);
         task->body_on_heap = body != nullptr;
     }
     task->prepare(spec, body, loop);

@@ -454,7 +454,7 @@ TEST_P(OnEveryRuntime, CancellationIsNotThrownWhileUnwinding) {
                         stealable,
                         [&] {
                             while (!end) {
-                                sleep(microseconds(50));
+                                sleep(milliseconds(5));  // long enough to be found waiting
                             }
                         },
                         [&] { end = true; }

@@ -130,10 +130,7 @@ TEST_P(StackGuards, LetATaskRun) {
     Stack* const stack = cache.take();
     ASSERT_NE(stack, nullptr);
     static const Stack* stood_on;
-    test::run_on(*stack, [] {
-        std::byte local{};
-        stood_on = find_stack(&local);
-    });
+    test::run_on(*stack, [] { stood_on = find_stack(__builtin_frame_address(0)); });
     EXPECT_EQ(stood_on, stack);
     cache.give(stack);
 }

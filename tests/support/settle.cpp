@@ -1,6 +1,8 @@
 #include "support/settle.hpp"
 
+#include <atomic>
 #include <chrono>
+#include <memory>
 #include <stdexcept>
 #include <thread>
 #include <weft/sleep.hpp>
@@ -32,6 +34,21 @@ bool others_wait(const rt::Scheduler& scheduler, const rt::TaskState& self) {
     return all;
 }
 
+/// Returns when every other loop has come round: who was seen asleep before has left its stack then,
+/// and is where its wakers find it.
+void let_the_others_come_round(rt::Scheduler& scheduler) {
+    const auto left = std::make_shared<std::atomic<int>>(scheduler.width() - 1);
+    for (int i = 0; i < scheduler.width(); ++i) {
+        rt::Worker& worker = scheduler.worker(i);
+        if (&worker != rt::current_carrier()) {
+            worker.post(*detail::make_callback([left] { left->fetch_sub(1); }).detach());
+        }
+    }
+    while (left->load() > 0) {
+        std::this_thread::yield();
+    }
+}
+
 }  // namespace
 
 void settle() {
@@ -45,7 +62,10 @@ void settle() {
         yield();
         // A quiet turn has no step but perhaps our own; and nobody is ready elsewhere.
         if (steps_of(scheduler) <= before + 1 && others_wait(scheduler, self)) {
-            return;
+            let_the_others_come_round(scheduler);
+            if (others_wait(scheduler, self)) {
+                return;
+            }
         }
         if (std::chrono::steady_clock::now() > deadline) {
             throw std::runtime_error("settle(): still running\n" + rt::dump_tasks(&scheduler));
