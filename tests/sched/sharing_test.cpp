@@ -257,9 +257,13 @@ TEST_P(OnEveryRuntime, RingOverflowKeepsEverythingInOrder) {
         get_running_loop().call_soon([&] {  // from a callback: no task to keep a slot warm for
             for (int i = 0; i < kTasks; ++i) {
                 spawn([&, i] {
-                    const std::lock_guard lock(mutex);
-                    order.push_back(i);
-                    if (order.size() == kTasks) {
+                    bool last = false;
+                    {
+                        const std::lock_guard lock(mutex);
+                        order.push_back(i);
+                        last = order.size() == kTasks;
+                    }
+                    if (last) {  // the mutex goes as soon as this is told
                         all.set_result();
                     }
                 });

@@ -26,7 +26,8 @@ target_link_libraries(weft_test_support PUBLIC weft::static GTest::gtest)
 
 # weft_test(<folder> SOURCES <file>... [LINK <library>...] [PROPERTIES <name> <value>...])
 #
-# One executable of GoogleTest tests and a ctest for each of its tests.
+# One executable of GoogleTest tests, and a ctest for each of its tests or, without WEFT_TEST_EACH,
+# for all of them in one process: a sanitizer takes longer to start than most tests take to run.
 function(weft_test folder)
     cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINK;PROPERTIES")
     weft_executable(
@@ -34,13 +35,25 @@ function(weft_test folder)
         SOURCES ${arg_SOURCES}
         LINK ${arg_LINK} weft_test_support
     )
-    gtest_discover_tests(
-        ${folder}_test
-        TEST_PREFIX ${folder}.
-        WORKING_DIRECTORY ${PROJECT_BINARY_DIR}
-        DISCOVERY_TIMEOUT 60
-        PROPERTIES TIMEOUT ${WEFT_TEST_TIMEOUT} LABELS ${folder} ${arg_PROPERTIES}
-    )
+    if(WEFT_TEST_EACH)
+        gtest_discover_tests(
+            ${folder}_test
+            TEST_PREFIX ${folder}.
+            WORKING_DIRECTORY ${PROJECT_BINARY_DIR}
+            DISCOVERY_TIMEOUT 60
+            PROPERTIES TIMEOUT ${WEFT_TEST_TIMEOUT} LABELS ${folder} ${arg_PROPERTIES}
+        )
+    else()
+        # Each test has a deadline of its own: tests/support/watchdog.hpp.
+        add_test(
+            NAME ${folder}
+            COMMAND ${folder}_test --gtest_brief=1
+            WORKING_DIRECTORY ${PROJECT_BINARY_DIR}
+        )
+        set_tests_properties(
+            ${folder} PROPERTIES TIMEOUT 1200 LABELS ${folder} ${arg_PROPERTIES}
+        )
+    endif()
 endfunction()
 
 # weft_check(<name> <command>...): a ctest that looks at the code and runs none of it.
