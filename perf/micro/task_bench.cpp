@@ -10,19 +10,25 @@ namespace {
 
 using benchmark::Counter;
 
-/// Runs `batch(count)` inside a runtime until the benchmark has enough; each call is `per_batch`
+/// Who calls the batches: the main task of loop 0, or a task that may move.
+enum class Caller { Pinned, Stealable };
+
+/// Runs `batch()` inside a runtime until the benchmark has enough; each call is `per_batch`
 /// operations.
 template <class Batch>
-void run_batches(benchmark::State& state, int workers, std::int64_t per_batch, Batch batch) {
+void run_batches(
+    benchmark::State& state, Caller caller, int workers, std::int64_t per_batch, Batch batch
+) {
     weft::RuntimeOptions options;
     options.workers = workers;
     weft::Runtime runtime(options);
-    runtime.run([&] {
+    const auto body = [&] {
         batch();  // warm: stacks, records, caches
         for (auto _ : state) {
             batch();
         }
-    });
+    };
+    runtime.run([&] { caller == Caller::Pinned ? body() : weft::await(weft::spawn(body)); });
     const auto operations = static_cast<double>(state.iterations() * per_batch);
     state.SetItemsProcessed(state.iterations() * per_batch);
     state.counters["ns"] = Counter(operations * 1e-9, Counter::kIsRate | Counter::kInvert);
@@ -33,7 +39,8 @@ void yield_tasks(benchmark::State& state, Make make) {
     const auto tasks = static_cast<int>(state.range(0));
     constexpr int kYields = 100'000;
     const int rounds = kYields / tasks;
-    run_batches(state, static_cast<int>(state.range(1)), std::int64_t{tasks} * rounds, [&] {
+    const auto workers = static_cast<int>(state.range(1));
+    run_batches(state, Caller::Pinned, workers, std::int64_t{tasks} * rounds, [&] {
         std::vector<weft::Task<void>> all;
         all.reserve(static_cast<std::size_t>(tasks));
         for (int i = 0; i < tasks; ++i) {
@@ -52,79 +59,107 @@ void yield_tasks(benchmark::State& state, Make make) {
 void yield_pinned(benchmark::State& state) {
     yield_tasks(state, [](auto body) { return weft::create_task(std::move(body)); });
 }
-BENCHMARK(yield_pinned)->ArgNames({"tasks", "workers"})->Args({2, 1})->Args({1000, 1});
+BENCHMARK(yield_pinned)
+    ->UseRealTime()
+    ->ArgNames({"tasks", "workers"})
+    ->Args({2, 1})
+    ->Args({1000, 1});
 
 void yield_stealable(benchmark::State& state) {
     yield_tasks(state, [](auto body) { return weft::spawn(std::move(body)); });
 }
 BENCHMARK(yield_stealable)
+    ->UseRealTime()
     ->ArgNames({"tasks", "workers"})
     ->Args({2, 1})
     ->Args({1000, 1})
     ->Args({1000, 2});
 
-void spawn_await(benchmark::State& state) {
-    constexpr int kTasks = 1000;
-    run_batches(state, static_cast<int>(state.range(0)), kTasks, [] {
-        for (int i = 0; i < kTasks; ++i) {
-            benchmark::DoNotOptimize(weft::await(weft::spawn([i] { return i; })));
-        }
-    });
-}
-BENCHMARK(spawn_await)->ArgName("workers")->Arg(1)->Arg(2);
-
-void create_await(benchmark::State& state) {
-    constexpr int kTasks = 1000;
-    run_batches(state, static_cast<int>(state.range(0)), kTasks, [] {
-        for (int i = 0; i < kTasks; ++i) {
-            benchmark::DoNotOptimize(weft::await(weft::create_task([i] { return i; })));
-        }
-    });
-}
-BENCHMARK(create_await)->ArgName("workers")->Arg(1)->Arg(2);
+// One by one: the caller waits for each task before it makes the next.
 
 template <class Make>
-void suspend_once_tasks(benchmark::State& state, Make make) {
+void one_by_one(benchmark::State& state, Caller caller, Make make) {
     constexpr int kTasks = 1000;
-    run_batches(state, static_cast<int>(state.range(0)), kTasks, [&] {
-        std::vector<weft::Task<int>> all;
-        all.reserve(kTasks);
+    run_batches(state, caller, static_cast<int>(state.range(0)), kTasks, [&] {
         for (int i = 0; i < kTasks; ++i) {
-            all.push_back(make([i] {
-                weft::yield();
-                return i;
-            }));
-        }
-        for (auto& task : all) {
-            benchmark::DoNotOptimize(weft::await(task));
+            benchmark::DoNotOptimize(weft::await(make(i)));
         }
     });
+}
+
+void spawn_await(benchmark::State& state) {
+    one_by_one(state, Caller::Stealable, [](int i) { return weft::spawn([i] { return i; }); });
+}
+BENCHMARK(spawn_await)->UseRealTime()->ArgName("workers")->Arg(1)->Arg(2);
+
+void spawn_await_from_pinned(benchmark::State& state) {
+    one_by_one(state, Caller::Pinned, [](int i) { return weft::spawn([i] { return i; }); });
+}
+BENCHMARK(spawn_await_from_pinned)->UseRealTime()->ArgName("workers")->Arg(1)->Arg(2);
+
+void create_await(benchmark::State& state) {
+    one_by_one(state, Caller::Pinned, [](int i) { return weft::create_task([i] { return i; }); });
+}
+BENCHMARK(create_await)->UseRealTime()->ArgName("workers")->Arg(1)->Arg(2);
+
+int yield_once(int value) {
+    weft::yield();
+    return value;
 }
 
 void suspend_once(benchmark::State& state) {
-    suspend_once_tasks(state, [](auto body) { return weft::spawn(std::move(body)); });
+    one_by_one(state, Caller::Stealable, [](int i) {
+        return weft::spawn([i] { return yield_once(i); });
+    });
 }
-BENCHMARK(suspend_once)->ArgName("workers")->Arg(1)->Arg(2);
+BENCHMARK(suspend_once)->UseRealTime()->ArgName("workers")->Arg(1)->Arg(2);
 
 void suspend_once_pinned(benchmark::State& state) {
-    suspend_once_tasks(state, [](auto body) { return weft::create_task(std::move(body)); });
+    one_by_one(state, Caller::Pinned, [](int i) {
+        return weft::create_task([i] { return yield_once(i); });
+    });
 }
-BENCHMARK(suspend_once_pinned)->ArgName("workers")->Arg(1)->Arg(2);
+BENCHMARK(suspend_once_pinned)->UseRealTime()->ArgName("workers")->Arg(1);
 
-void spawn_batch(benchmark::State& state) {
-    constexpr int kTasks = 1000;
-    run_batches(state, static_cast<int>(state.range(0)), kTasks, [] {
+// All at once: `tasks` are made, then awaited from the oldest on.
+
+template <class Make>
+void all_at_once(benchmark::State& state, Caller caller, Make make) {
+    const auto tasks = static_cast<int>(state.range(0));
+    run_batches(state, caller, static_cast<int>(state.range(1)), tasks, [&] {
         std::vector<weft::Task<int>> all;
-        all.reserve(kTasks);
-        for (int i = 0; i < kTasks; ++i) {
-            all.push_back(weft::spawn([i] { return i; }));
+        all.reserve(static_cast<std::size_t>(tasks));
+        for (int i = 0; i < tasks; ++i) {
+            all.push_back(make(i));
         }
         for (auto& task : all) {
             benchmark::DoNotOptimize(weft::await(task));
         }
     });
 }
-BENCHMARK(spawn_batch)->ArgName("workers")->Arg(1)->Arg(2);
+
+void spawn_all(benchmark::State& state) {
+    all_at_once(state, Caller::Pinned, [](int i) { return weft::spawn([i] { return i; }); });
+}
+BENCHMARK(spawn_all)
+    ->UseRealTime()
+    ->ArgNames({"tasks", "workers"})
+    ->Args({64, 1})
+    ->Args({1000, 1})
+    ->Args({1000, 2});
+
+void suspend_once_all(benchmark::State& state) {
+    all_at_once(state, Caller::Pinned, [](int i) {
+        return weft::spawn([i] { return yield_once(i); });
+    });
+}
+BENCHMARK(suspend_once_all)
+    ->UseRealTime()
+    ->ArgNames({"tasks", "workers"})
+    ->Args({16, 1})
+    ->Args({64, 1})
+    ->Args({1000, 1})
+    ->Args({1000, 2});
 
 }  // namespace
 

@@ -82,7 +82,7 @@ void call_in_place(Carrier& carrier, TaskState& child) {
     child.in_place_of = &self;
     self.stack = carrier.stack;
     const std::uint64_t epoch = self.sleep.epoch();
-    call_fresh(carrier, child);
+    call_fresh(carrier, child, float_state);
     Carrier& here = *current_carrier();
     here.current = &self;
     if (&here != &carrier) {

@@ -66,13 +66,16 @@ struct StackReturn {
     abandon_stack(task.context, *task.stack, &StackReturn::commit, &give_back);
 }
 
-/// Starts a fresh task by calling it, on the stack the run loop stands on. Returns when the task
-/// has ended, perhaps on another thread: ask current_carrier() again.
-[[gnu::always_inline]] inline void call_fresh(Carrier& carrier, TaskState& task) noexcept {
+/// Starts a fresh task by calling it, on the stack the run loop stands on, where `found` is the
+/// float state. Returns when the task has ended, perhaps on another thread: ask current_carrier()
+/// again.
+[[gnu::always_inline]] inline void call_fresh(
+    Carrier& carrier, TaskState& task, FloatState found = FloatState::now()
+) noexcept {
     carrier.current = &task;
     task.stack = carrier.stack;
     carrier.counters.tasks_run.add();
-    reset_float_state();
+    found.reset();
     task.run();
 }
 

@@ -48,6 +48,8 @@ public:
     /// Only for the task itself, or its maker.
     void rename(std::string&& given);
 
+    // A switch touches what stands from here to in_place_of, one cache line together.
+    TaskKind kind = TaskKind::Pinned;
     rt::SleepWord<> sleep;
     rt::Context context = nullptr;  // where it goes on; null: its body has not begun
     rt::Stack* stack = nullptr;
@@ -62,7 +64,6 @@ public:
     const char* site_file = "";
     rt::Atomic<std::uint32_t> cancel_requests{0};  // relaxed: a count
     std::uint32_t site_line = 0;
-    TaskKind kind = TaskKind::Pinned;
     bool body_on_heap = false;
     bool masked_in_place = false;  // it may not be cancelled while a child runs in its place
 

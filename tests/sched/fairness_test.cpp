@@ -66,6 +66,29 @@ TEST(Fairness, PingPongPairDoesNotStarveOthers) {
     );
 }
 
+// Goal: a task that awaits one child after the other, each called in its place, lets the loop turn:
+// a timer, what other threads send, and pinned tasks have their turn.
+TEST(Fairness, AwaitingChildrenInPlaceDoesNotStarveTheLoop) {
+    weft::run(
+        [] {
+            std::atomic<bool> told{false};
+            std::atomic<bool> timer{false};
+            auto parent = spawn([&] {
+                while (!told.load() || !timer.load()) {
+                    await(spawn([] {}));
+                }
+            });
+            get_running_loop().call_later(std::chrono::milliseconds(1), [&] { timer.store(true); });
+            std::thread teller([&told, &loop = get_running_loop()] {
+                loop.call_soon_threadsafe([&told] { told.store(true); });
+            });
+            await(parent);
+            teller.join();
+        },
+        one_worker()
+    );
+}
+
 // Goal: a task that spawns on and on lets what it spawned run.
 TEST_P(OnEveryRuntime, SpawnerDoesNotStarveWhatItSpawned) {
     run([] {
