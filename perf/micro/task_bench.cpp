@@ -3,36 +3,15 @@
 #include <vector>
 #include <weft/weft.hpp>
 
+#include "support/batches.hpp"
+
 // What a task costs: a yield, a spawn, a suspension. Each runs inside a runtime of `workers` loops;
 // the figures are per operation (items_per_second, and its inverse as "ns").
 
 namespace {
 
-using benchmark::Counter;
-
-/// Who calls the batches: the main task of loop 0, or a task that may move.
-enum class Caller { Pinned, Stealable };
-
-/// Runs `batch()` inside a runtime until the benchmark has enough; each call is `per_batch`
-/// operations.
-template <class Batch>
-void run_batches(
-    benchmark::State& state, Caller caller, int workers, std::int64_t per_batch, Batch batch
-) {
-    weft::RuntimeOptions options;
-    options.workers = workers;
-    weft::Runtime runtime(options);
-    const auto body = [&] {
-        batch();  // warm: stacks, records, caches
-        for (auto _ : state) {
-            batch();
-        }
-    };
-    runtime.run([&] { caller == Caller::Pinned ? body() : weft::await(weft::spawn(body)); });
-    const auto operations = static_cast<double>(state.iterations() * per_batch);
-    state.SetItemsProcessed(state.iterations() * per_batch);
-    state.counters["ns"] = Counter(operations * 1e-9, Counter::kIsRate | Counter::kInvert);
-}
+using weft::perf::Caller;
+using weft::perf::run_batches;
 
 template <class Make>
 void yield_tasks(benchmark::State& state, Make make) {

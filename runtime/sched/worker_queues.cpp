@@ -202,11 +202,17 @@ TaskState* Worker::take_stealable() noexcept {
 }
 
 bool Worker::take_for_call(TaskState& task) noexcept {
-    if (!in_place_ || task.pinned() || task.loop()->runtime() != runtime() ||
-        runs_until_turn_ <= 0 || !slot_.take_this(task, shared_)) {
+    if (!in_place_ || task.pinned() || task.loop()->runtime() != runtime()) {
         return false;
     }
-    --runs_until_turn_;  // one who awaits child after child lets the loop turn now and then
+    if (runs_until_turn_ <= 0) {
+        quantum_ = 0;  // one who awaits child after child lets the loop turn now
+        return false;
+    }
+    if (!slot_.take_this(task, shared_)) {
+        return false;
+    }
+    --runs_until_turn_;
     if (task.fresh()) [[likely]] {  // only now is it this worker's to look at
         return true;
     }
