@@ -1,10 +1,13 @@
 #pragma once
 
 #include <cstddef>
+#include <exception>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 namespace weft {
 
@@ -57,6 +60,36 @@ class TimeoutError : public std::runtime_error {
 public:
     TimeoutError() : std::runtime_error("timed out") {}
     using std::runtime_error::runtime_error;
+};
+
+/// Several errors at once: what the tasks of a group threw.
+///
+/// asyncio   ExceptionGroup
+class ExceptionGroup : public std::runtime_error {
+public:
+    ExceptionGroup(const std::string& message, std::vector<std::exception_ptr> exceptions)
+        : std::runtime_error(
+              message + " (" + std::to_string(exceptions.size()) +
+              (exceptions.size() == 1 ? " error)" : " errors)")
+          ),
+          exceptions_(std::make_shared<const std::vector<std::exception_ptr>>(std::move(exceptions))
+          ) {}
+
+    /// Returns the errors, in the order in which they came.
+    [[nodiscard]] const std::vector<std::exception_ptr>& exceptions() const noexcept {
+        return *exceptions_;
+    }
+
+private:
+    std::shared_ptr<const std::vector<std::exception_ptr>> exceptions_;  // copying may not throw
+};
+
+/// The barrier was aborted, or reset while it was waited for.
+///
+/// asyncio   BrokenBarrierError
+class BrokenBarrierError : public RuntimeError {
+public:
+    using RuntimeError::RuntimeError;
 };
 
 /// get_nowait() of an empty queue.

@@ -122,7 +122,8 @@ public:
     /// Has `function(future)` called by the future's loop when it is done; at its next turn if it
     /// is done already. Never called from within.
     ///
-    /// Errors    RuntimeError when neither the future nor the caller has a loop.
+    /// Errors    RuntimeError when neither the future nor the caller has a loop, or the future's is
+    ///           closed.
     /// Threads   any; callbacks of one future run in the order in which they were added.
     /// Returns   what remove_done_callback() takes.
     /// asyncio   Future.add_done_callback
@@ -133,8 +134,7 @@ public:
             Future future(std::move(done));
             function(future);
         };
-        using Call = detail::CallbackOf<decltype(call), detail::DoneCallback>;
-        auto callback = detail::Ref<detail::DoneCallback>::adopt(new Call(std::move(call)));
+        auto callback = detail::make_done_callback(std::move(call));
         Handle handle{detail::Ref<detail::Callback>(callback)};
         detail::add_done_callback(*state_, std::move(callback));
         return handle;
@@ -145,7 +145,8 @@ public:
     /// asyncio   Future.remove_done_callback
     void remove_done_callback(Handle& callback) const noexcept { callback.cancel(); }
 
-    /// Returns the loop it belongs to; null for one made outside of every loop.
+    /// Returns the loop it belongs to; null for one made outside of every loop, or when the loop is
+    /// gone.
     ///
     /// asyncio   Future.get_loop
     [[nodiscard]] Loop* get_loop() const noexcept { return detail::loop_of(state_->loop()); }

@@ -25,8 +25,8 @@ public:
     /// Takes the lock, waiting while somebody has it.
     ///
     /// Suspends      while it is locked. Waiters are served in the order they came.
-    /// Cancellation  safe: a cancelled acquire() has not got the lock, and its turn went to the
-    /// next. Errors        CancelledError; RuntimeError when it would have to wait in a callback.
+    /// Cancellation  safe: a cancelled acquire() has not got it, and its turn went to the next.
+    /// Errors        CancelledError; RuntimeError when it would have to wait in a callback.
     /// Threads       any; a plain thread blocks.
     /// asyncio       Lock.acquire
     void acquire() {
@@ -93,9 +93,13 @@ private:
         HandedOver,  ///< released to a waiter that has not gone on yet
     };
 
+    friend class Condition;
+
     void acquire_slow();
     void release_slow();
-    [[nodiscard]] bool hand_over() noexcept;
+    /// release(), where the next owner is let run by the caller.
+    void release_to(detail::WokenList& woken);
+    [[nodiscard]] bool hand_over(detail::WokenList& woken) noexcept;
 
     detail::WaitQueue waiters_;
     std::atomic<State> state_{State::Free};

@@ -68,7 +68,9 @@ public:
     /// asyncio   loop.call_later
     template <class F>
     TimerHandle call_later(std::chrono::nanoseconds delay, F&& function) {
-        return call_at(time() + delay, std::forward<F>(function));
+        constexpr auto kNever = std::chrono::steady_clock::time_point::max();
+        const auto now = time();
+        return call_at(delay < kNever - now ? now + delay : kNever, std::forward<F>(function));
     }
 
     /// Has `function()` called at `when`, never earlier.

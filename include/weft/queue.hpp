@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <type_traits>
@@ -34,7 +35,7 @@ public:
     using value_type = T;
 
     /// `maxsize`: 0 and less are no bound.
-    explicit Queue(std::ptrdiff_t maxsize = 0) noexcept : core_(maxsize, &destroy) {}
+    explicit Queue(std::ptrdiff_t maxsize = 0) noexcept : Queue(maxsize, detail::QueueOrder{}) {}
     Queue(const Queue&) = delete;
     Queue& operator=(const Queue&) = delete;
     ~Queue() = default;  ///< Nobody may be waiting.
@@ -162,13 +163,17 @@ public:
     /// asyncio   Queue.shutdown
     void shutdown(bool immediate = false) noexcept { core_.shutdown(immediate); }
 
-private:
+protected:
     struct Item final : detail::QueueNode {
         template <class U>
         explicit Item(U&& item) : value(std::forward<U>(item)) {}
         T value;
     };
 
+    Queue(std::ptrdiff_t maxsize, detail::QueueOrder order) noexcept
+        : core_(maxsize, &destroy, order) {}
+
+private:
     static void destroy(detail::QueueNode& node) noexcept { delete static_cast<Item*>(&node); }
 
     template <class U>
@@ -198,6 +203,38 @@ private:
     }
 
     mutable detail::QueueCore core_;
+};
+
+/// A Queue that gives the newest item first.
+///
+/// Threads   as Queue.
+/// asyncio   LifoQueue
+template <class T>
+class LifoQueue : public Queue<T> {
+public:
+    explicit LifoQueue(std::ptrdiff_t maxsize = 0) noexcept
+        : Queue<T>(maxsize, {.kind = detail::QueueOrder::Kind::Lifo}) {}
+};
+
+/// A Queue that gives the least item first, by `Compare`; of equal ones the oldest.
+///
+/// `Compare` is called under the queue's lock: it may not throw or suspend.
+///
+/// Threads   as Queue.
+/// asyncio   PriorityQueue, which promises no order of equal items
+template <class T, class Compare = std::less<T>>
+class PriorityQueue : public Queue<T> {
+public:
+    explicit PriorityQueue(std::ptrdiff_t maxsize = 0) noexcept
+        : Queue<T>(maxsize, {.kind = detail::QueueOrder::Kind::Priority, .before = &before}) {}
+
+private:
+    static bool before(const detail::QueueNode& left, const detail::QueueNode& right) {
+        using Item = typename Queue<T>::Item;
+        return Compare{}(
+            static_cast<const Item&>(left).value, static_cast<const Item&>(right).value
+        );
+    }
 };
 
 }  // namespace weft

@@ -2,6 +2,8 @@
 
 // Everything.
 
+#include <weft/barrier.hpp>
+#include <weft/condition.hpp>
 #include <weft/config.hpp>
 #include <weft/connection.hpp>
 #include <weft/errors.hpp>

@@ -11,22 +11,37 @@
 namespace weft::detail {
 namespace {
 
-/// A done-callback: posts itself to its loop when the future is done. On the heap; told once.
+/// A done-callback: posts itself to its loop when the future is done, or runs where it has none. On
+/// the heap; told once.
 struct CallbackListener : Listener {
     Ref<DoneCallback> callback;
     Sink* loop;
     std::uint64_t life;
+
+    static void add(
+        FutureState& state, Ref<DoneCallback> callback, Sink* loop, std::uint64_t life
+    ) {
+        auto* const listener = new CallbackListener{
+            {nullptr, &CallbackListener::on_done}, std::move(callback), loop, life};
+        if (!state.subscribe(*listener)) {
+            on_done(*listener, state);
+        }
+    }
 
     static void on_done(Listener& self, FutureState& future) noexcept {
         auto* const listener = static_cast<CallbackListener*>(&self);
         if (future.done()) {
             listener->callback->set_argument(Ref<FutureState>::share(&future));
             listener->post();
+        } else {
+            listener->callback->cancel();  // abandoned: what it holds may hold it
         }
         delete listener;
     }
     void post() noexcept {
-        if (running_sink() == loop) {
+        if (loop == nullptr) {
+            callback->run();
+        } else if (running_sink() == loop) {
             loop->post(*callback.detach());
         } else {
             // From elsewhere the loop may be long gone.
@@ -44,6 +59,11 @@ const TaskState& as_task(const FutureState& state) {
 
 rt::Door<>& door_of(Sink& loop) noexcept {
     return static_cast<rt::Worker&>(loop).scheduler().door();
+}
+
+/// The life of a loop that may be gone, or be null; 0 then.
+std::uint64_t life_here_or_elsewhere(Sink* loop) noexcept {
+    return loop != nullptr && loop == running_sink() ? loop->life() : rt::life_of(loop);
 }
 
 std::string subject(const FutureState& state) {
@@ -75,7 +95,8 @@ Entry::~Entry() {
 }
 
 Loop* loop_of(Sink* sink) noexcept {
-    return sink != nullptr ? sink->loop() : nullptr;
+    // A handle may outlive the runtime that its future was made in.
+    return life_here_or_elsewhere(sink) != 0 ? sink->loop() : nullptr;
 }
 
 Ref<FutureState> running_task() {
@@ -120,13 +141,16 @@ void add_done_callback(FutureState& state, Ref<DoneCallback> callback) {
     if (loop == nullptr) {
         throw RuntimeError("add_done_callback(): the future has no loop and none runs here");
     }
-    auto* const listener = new CallbackListener{
-        {nullptr, &CallbackListener::on_done}, std::move(callback), loop, loop->life()};
-    if (!state.subscribe(*listener)) {
-        listener->callback->set_argument(Ref<FutureState>::share(&state));
-        listener->post();
-        delete listener;
+    const std::uint64_t life = life_here_or_elsewhere(loop);
+    if (life == 0) {
+        throw RuntimeError("add_done_callback(): the future's event loop is closed");
     }
+    CallbackListener::add(state, std::move(callback), loop, life);
+}
+
+void tell_when_done(FutureState& state, Ref<DoneCallback> callback) {
+    Sink* const here = running_sink();
+    CallbackListener::add(state, std::move(callback), here, here != nullptr ? here->life() : 0);
 }
 
 std::string task_name(const FutureState& task) {

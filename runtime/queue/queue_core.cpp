@@ -18,25 +18,27 @@ T& variable_at(std::uintptr_t address) noexcept {
 
 }  // namespace
 
-QueueCore::QueueCore(std::ptrdiff_t maxsize, void (*destroy)(QueueNode&) noexcept) noexcept
-    : maxsize_(maxsize), destroy_(destroy) {}
+QueueCore::QueueCore(
+    std::ptrdiff_t maxsize, void (*destroy)(QueueNode&) noexcept, QueueOrder order
+) noexcept
+    : items_(order), maxsize_(maxsize), destroy_(destroy) {}
 
 QueueCore::~QueueCore() {
-    while (head_ != nullptr) {
-        destroy_(*std::exchange(head_, head_->next));
+    while (QueueNode* const node = items_.pop()) {
+        destroy_(*node);
     }
 }
 
 bool QueueCore::has_place() const noexcept {
     return maxsize_ <= 0 ||
-           promised_ + making_ + size_ + handed_ < static_cast<std::size_t>(maxsize_);
+           promised_ + making_ + items_.size() + handed_ < static_cast<std::size_t>(maxsize_);
 }
 
 /// Whether get() will never again find anything. A put that is making its node will deliver it, and
 /// an item on its way comes back if its get() is cancelled; neither counts once all is thrown away.
 bool QueueCore::exhausted() const noexcept {
     return phase_ == Phase::Immediate ||
-           (phase_ == Phase::Draining && size_ + making_ + handed_ == 0);
+           (phase_ == Phase::Draining && items_.size() + making_ + handed_ == 0);
 }
 
 void QueueCore::reserve() {
@@ -211,9 +213,11 @@ void QueueCore::shutdown(bool immediate) noexcept {
     QueueNode* dropped = nullptr;
     if (immediate) {
         phase_ = Phase::Immediate;
-        dropped = std::exchange(head_, nullptr);
-        tail_ = nullptr;
-        discount(std::exchange(size_, 0) + handed_, woken);
+        discount(items_.size() + handed_, woken);
+        while (QueueNode* const node = items_.pop()) {
+            node->next = dropped;
+            dropped = node;
+        }
     } else if (phase_ == Phase::Open) {
         phase_ = Phase::Draining;
     }
@@ -232,7 +236,7 @@ void QueueCore::shutdown(bool immediate) noexcept {
 
 std::size_t QueueCore::size() noexcept {
     lock();
-    const std::size_t size = size_;
+    const std::size_t size = items_.size();
     unlock();
     return size;
 }
@@ -244,43 +248,21 @@ bool QueueCore::full() noexcept {
     return full;
 }
 
-/// Gives a node to the first get() that waits, or to the list. With the lock.
+/// Gives a node to the first get() that waits, or puts it in. With the lock.
 void QueueCore::offer(QueueNode& node, WokenList& woken) noexcept {
     std::uintptr_t getter = 0;
     if (getters_.wake_one(woken, &getter)) {
         variable_at<QueueNode*>(getter) = &node;
         ++handed_;
     } else {
-        insert(node);
+        items_.push(node);
     }
 }
 
-/// Links a node by its sequence: a new one is the last, one that comes back is among the first.
-void QueueCore::insert(QueueNode& node) noexcept {
-    ++size_;
-    if (tail_ == nullptr || tail_->sequence < node.sequence) {
-        node.next = nullptr;
-        (tail_ != nullptr ? tail_->next : head_) = &node;
-        tail_ = &node;
-        return;
-    }
-    QueueNode** link = &head_;
-    while ((*link)->sequence < node.sequence) {
-        link = &(*link)->next;
-    }
-    node.next = *link;
-    *link = &node;
-}
-
-/// Takes the oldest node out of the list; null when there is none. With the lock.
+/// Takes the next node; null when there is none. With the lock.
 QueueNode* QueueCore::pop(WokenList& woken) noexcept {
-    QueueNode* const node = head_;
+    QueueNode* const node = items_.pop();
     if (node != nullptr) {
-        head_ = node->next;
-        if (head_ == nullptr) {
-            tail_ = nullptr;
-        }
-        --size_;
         place_was_freed(woken);
     }
     return node;

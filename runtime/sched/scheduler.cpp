@@ -41,6 +41,13 @@ void post_if_alive(Sink* loop, std::uint64_t life, Callback& callback) noexcept 
     callback.release();
 }
 
+std::uint64_t life_of(const Sink* loop) noexcept {
+    LiveLoops& loops = live_loops();
+    const std::lock_guard lock(loops.mutex);
+    const auto found = loops.lives.find(loop);
+    return found != loops.lives.end() ? found->second : 0;
+}
+
 Scheduler::Scheduler(const SchedulerOptions& options, const std::function<Loop*(int)>& make_loop)
     : options_(options) {
     const Topology topology = Topology::detect();

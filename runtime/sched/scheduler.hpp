@@ -112,5 +112,7 @@ private:
 /// Runs `callback` on the loop if that life of it goes on; drops it otherwise. Takes one reference.
 /// For those who may outlive the loop they were made on.
 void post_if_alive(Sink* loop, std::uint64_t life, Callback& callback) noexcept;
+/// The life of a loop that may be gone; 0 then.
+[[nodiscard]] std::uint64_t life_of(const Sink* loop) noexcept;
 
 }  // namespace weft::rt

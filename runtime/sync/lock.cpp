@@ -25,25 +25,37 @@ void Lock::acquire_slow() {
         state_.store(State::Contended, std::memory_order_relaxed);
         return;
     }
-    if (outcome.granted && !hand_over()) {
+    detail::WokenList woken;
+    if (outcome.granted && !hand_over(woken)) {
         release();
     }
+    woken.submit();
     detail::throw_cancelled();
 }
 
 void Lock::release_slow() {
+    detail::WokenList woken;
+    release_to(woken);
+}
+
+void Lock::release_to(detail::WokenList& woken) {
     if (!locked()) {
         throw RuntimeError("release() of a Lock that is not acquired");
     }
-    if (!hand_over()) {
-        release();
+    while (!hand_over(woken)) {
+        State expected = State::Held;
+        if (state_.compare_exchange_strong(
+                expected, State::Free, std::memory_order_release, std::memory_order_relaxed
+            )) {
+            return;
+        }
+        // Somebody has queued since.
     }
 }
 
 /// Gives the lock to the first live waiter. False when there is none: it is Held then, so that
 /// release() can end without the queue.
-bool Lock::hand_over() noexcept {
-    detail::WokenList woken;
+bool Lock::hand_over(detail::WokenList& woken) noexcept {
     waiters_.lock();
     const bool taken = waiters_.wake_one(woken);
     state_.store(taken ? State::HandedOver : State::Held, std::memory_order_relaxed);

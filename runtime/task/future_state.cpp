@@ -216,6 +216,9 @@ bool FutureState::cancel(std::string message) {
     if (is_task_) {
         return static_cast<TaskState&>(*this).request_cancel(std::move(message));
     }
+    if (operations_->cancel != nullptr) {
+        return operations_->cancel(*this, message);
+    }
     std::unique_ptr<std::string> text;  // first: without memory nothing has happened
     if (!message.empty()) {
         text = std::make_unique<std::string>(std::move(message));
@@ -228,11 +231,15 @@ bool FutureState::cancel(std::string message) {
     return true;
 }
 
+std::string FutureState::cancel_message() const {
+    // acquire: a task's may come from a canceller that was late (keep_cancel_message's CAS)
+    const std::string* const message = cancel_message_.load(acquire);
+    return message != nullptr ? *message : std::string();
+}
+
 void FutureState::rethrow_failure() {
     if (status() == Status::Cancelled) {
-        // acquire: a task's may come from a canceller that was late (keep_cancel_message's CAS)
-        const std::string* const message = cancel_message_.load(acquire);
-        throw CancelledError(message != nullptr ? *message : std::string());
+        throw CancelledError(cancel_message());
     }
     if (status() == Status::Error) {
         error_seen_.store(true, relaxed);

@@ -1,3 +1,5 @@
+#include <optional>
+#include <utility>
 #include <weft/detail/wait_queue.hpp>
 
 #include "base/check.hpp"
@@ -16,6 +18,20 @@ rt::Nanos to_nanos(std::chrono::steady_clock::time_point when) noexcept {
 void unlock_queue(void* argument) noexcept {
     static_cast<WaitQueue*>(argument)->unlock();
 }
+
+/// On the sleeper's stack, which is there as long as the queue is locked: one who was cancelled
+/// meanwhile takes the lock before it goes on.
+struct Unlocking {
+    WaitQueue& queue;
+    WokenList& woken;
+
+    static void commit(void* argument) noexcept {
+        auto& self = *static_cast<Unlocking*>(argument);
+        WaitQueue& queue = self.queue;
+        const WokenList woken(std::move(self.woken));
+        queue.unlock();
+    }
+};
 
 }  // namespace
 
@@ -44,13 +60,14 @@ WaitOutcome WaitQueue::wait(
     const char* what,
     const void* object,
     std::chrono::steady_clock::time_point deadline,
-    std::uintptr_t argument
+    std::uintptr_t argument,
+    WokenList* woken
 ) {
     WaitNode node;
     node.argument = argument;
     rt::Carrier* const carrier = rt::current_carrier();
     if (carrier == nullptr) {
-        return wait_as_thread(node, deadline);
+        return wait_as_thread(node, deadline, woken);
     }
     if (carrier->current == nullptr) {
         unlock();
@@ -59,17 +76,23 @@ WaitOutcome WaitQueue::wait(
     TaskState& task = *carrier->current;
     task.wait_what.store(what, rt::relaxed);
     task.wait_object.store(object, rt::relaxed);
-    return wait_as_task(task, node, deadline);
+    return wait_as_task(task, node, deadline, woken);
 }
 
 WaitOutcome WaitQueue::wait_as_task(
-    TaskState& task, WaitNode& node, std::chrono::steady_clock::time_point deadline
+    TaskState& task,
+    WaitNode& node,
+    std::chrono::steady_clock::time_point deadline,
+    WokenList* woken
 ) {
     rt::Carrier* const carrier = rt::current_carrier();
     const bool masked = rt::cancellation_masked(*carrier);
     if (!masked && task.sleep.cancel_marked()) [[unlikely]] {
         // As in asyncio, a task that was cancelled while it ran lets the others go first.
         unlock();
+        if (woken != nullptr) {
+            woken->submit();
+        }
         rt::suspend_to_back(*carrier);
         task.sleep.take_cancel_mark();
         return {.granted = false, .cancelled = true, .timed_out = false};
@@ -85,7 +108,12 @@ WaitOutcome WaitQueue::wait_as_task(
         }
     }
     link(node);
-    const rt::Sleep sleep{task, node.epoch, {.masked = masked}, &unlock_queue, this};
+    std::optional<Unlocking> unlocking;
+    rt::Sleep sleep{task, node.epoch, {.masked = masked}, &unlock_queue, this};
+    if (woken != nullptr) {
+        sleep.publish = &Unlocking::commit;
+        sleep.argument = &unlocking.emplace(Unlocking{*this, *woken});
+    }
     const char* const what = task.wait_what.load(rt::relaxed);
     const rt::WakeReason reason =
         rt::park(*carrier, sleep, what, task.wait_object.load(rt::relaxed));
@@ -109,12 +137,15 @@ WaitOutcome WaitQueue::wait_as_task(
 }
 
 WaitOutcome WaitQueue::wait_as_thread(
-    WaitNode& node, std::chrono::steady_clock::time_point deadline
+    WaitNode& node, std::chrono::steady_clock::time_point deadline, WokenList* woken
 ) {
     ThreadParker parker;
     node.thread = &parker;
     link(node);
     unlock();
+    if (woken != nullptr) {
+        woken->submit();
+    }
     if (deadline == kNoDeadline) {
         parker.wait();
         return {.granted = true, .cancelled = false, .timed_out = false};

@@ -390,6 +390,27 @@ TEST(Future, DoneCallbackOfALoopThatIsGoneIsDropped) {
 }
 
 // Goal: a future that nobody will ever set goes with its last handle, and its callbacks with it.
+// Goal: a handle of a future whose runtime is gone is good for all that needs no loop.
+TEST(Future, HandleOutlivesItsRuntime) {
+    std::optional<Future<int>> pending;
+    std::optional<Future<int>> finished;
+    {
+        Runtime runtime;
+        runtime.run([&] {
+            pending.emplace();
+            finished = create_task([] { return 7; });
+            await(*finished);
+        });
+    }
+    EXPECT_EQ(pending->get_loop(), nullptr);
+    EXPECT_THROW(pending->add_done_callback([](const Future<int>&) {}), RuntimeError);
+    pending->set_result(1);
+    EXPECT_EQ(pending->get(), 1);
+    EXPECT_EQ(finished->get_loop(), nullptr);
+    EXPECT_EQ(finished->result(), 7);
+    EXPECT_FALSE(finished->cancel());
+}
+
 TEST(Future, CallbacksDoNotKeepAnAbandonedFutureAlive) {
     Counted::Count alive{0};
     weft::run([&] {

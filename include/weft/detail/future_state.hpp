@@ -31,6 +31,8 @@ struct Listener {
 struct FutureOperations {
     /// Ends the result if there is one, and gives the memory back.
     void (*destroy)(FutureState& state) noexcept;
+    /// Cancels in its own way; null: becomes cancelled.
+    bool (*cancel)(FutureState& state, const std::string& message) = nullptr;
 };
 
 /// The part of a future or a task that all its handles share. Compiled once, without the type.
@@ -86,6 +88,8 @@ public:
 
     /// Throws what stands in the result's place: CancelledError or the error. Marks it as seen.
     void rethrow_failure();
+    /// What was given to cancel(), of one that is cancelled.
+    [[nodiscard]] std::string cancel_message() const;
     /// The error, or null; marks it as seen. Throws when cancelled.
     [[nodiscard]] std::exception_ptr take_error();
 

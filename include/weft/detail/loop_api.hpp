@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <string>
@@ -44,17 +45,32 @@ private:
 class DoneCallback : public Callback {
 public:
     /// Before it is posted.
-    void set_argument(Ref<FutureState> future) noexcept { future_ = std::move(future); }
+    void set_argument(Ref<FutureState> future) noexcept {
+        future_ = std::move(future);
+        told_.store(true, std::memory_order_relaxed);
+    }
+    /// Whether its future is done. It may not have been run yet.
+    [[nodiscard]] bool told() const noexcept { return told_.load(std::memory_order_relaxed); }
 
 protected:
     [[nodiscard]] Ref<FutureState> argument() noexcept { return std::move(future_); }
 
 private:
     Ref<FutureState> future_;
+    std::atomic<bool> told_{false};  // relaxed: a hint for others
 };
+
+template <class F>
+[[nodiscard]] Ref<DoneCallback> make_done_callback(F&& function) {
+    using Call = CallbackOf<std::decay_t<F>, DoneCallback>;
+    return Ref<DoneCallback>::adopt(new Call(std::forward<F>(function)));
+}
 
 /// Has `callback` run by the future's loop when the future is done; takes one reference.
 void add_done_callback(FutureState& state, Ref<DoneCallback> callback);
+/// The same on the loop that runs here; where none does, on the thread that finishes the future,
+/// and then the callback may not throw. For weft's own combinators.
+void tell_when_done(FutureState& state, Ref<DoneCallback> callback);
 
 [[nodiscard]] std::string task_name(const FutureState& task);
 void set_task_name(FutureState& task, std::string name);

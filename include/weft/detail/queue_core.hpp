@@ -2,15 +2,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <weft/detail/queue_items.hpp>
 #include <weft/detail/wait_queue.hpp>
 
 namespace weft::detail {
-
-/// An item of a queue, without its type.
-struct QueueNode {
-    QueueNode* next = nullptr;
-    std::uint64_t sequence = 0;  ///< the order in which items were put
-};
 
 /// What Queue<T> does for every T: places, items as nodes, and those who wait.
 ///
@@ -32,7 +27,9 @@ struct QueueNode {
 /// Threads   any.
 class QueueCore {
 public:
-    QueueCore(std::ptrdiff_t maxsize, void (*destroy)(QueueNode&) noexcept) noexcept;
+    QueueCore(
+        std::ptrdiff_t maxsize, void (*destroy)(QueueNode&) noexcept, QueueOrder order
+    ) noexcept;
     QueueCore(const QueueCore&) = delete;
     QueueCore& operator=(const QueueCore&) = delete;
     ~QueueCore();
@@ -46,7 +43,7 @@ public:
     /// Puts a node in the place that was reserved. It is the queue's from here on.
     void deliver(QueueNode& node) noexcept;
 
-    /// Waits for the oldest item; it is the caller's. Throws QueueShutDown, CancelledError.
+    /// Waits for the next item; it is the caller's. Throws QueueShutDown, CancelledError.
     [[nodiscard]] QueueNode& take();
     /// Null when there is none. Throws QueueShutDown.
     [[nodiscard]] QueueNode* try_take();
@@ -70,7 +67,6 @@ private:
     [[nodiscard]] bool exhausted() const noexcept;
 
     void offer(QueueNode& node, WokenList& woken) noexcept;
-    void insert(QueueNode& node) noexcept;
     [[nodiscard]] QueueNode* pop(WokenList& woken) noexcept;
     void place_was_freed(WokenList& woken) noexcept;
     void end_if_exhausted(WokenList& woken) noexcept;
@@ -79,12 +75,10 @@ private:
     WaitQueue getters_;
     WaitQueue putters_;
     WaitQueue joiners_;
-    QueueNode* head_ = nullptr;
-    QueueNode* tail_ = nullptr;
-    // A place is held by exactly one of these:
+    QueueItems items_;
+    // A place is held by exactly one of these, or by a node in items_:
     std::size_t promised_ = 0;    // a put() that was asleep and has not gone on yet
     std::size_t making_ = 0;      // a put that makes its node
-    std::size_t size_ = 0;        // a node in the list
     std::size_t handed_ = 0;      // a node on its way to a get() that was asleep
     std::size_t unfinished_ = 0;  // put, and no task_done() yet
     std::uint64_t next_sequence_ = 0;

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <utility>
 #include <weft/detail/spin_lock.hpp>
 
 namespace weft::detail {
@@ -35,7 +36,10 @@ struct WaitNode {
 class WokenList {
 public:
     WokenList() = default;
-    WokenList(const WokenList&) = delete;
+    WokenList(WokenList&& other) noexcept
+        : tasks_(std::exchange(other.tasks_, nullptr)),
+          last_task_(std::exchange(other.last_task_, nullptr)),
+          threads_(std::exchange(other.threads_, nullptr)) {}
     WokenList& operator=(const WokenList&) = delete;
     ~WokenList() { submit(); }
 
@@ -72,12 +76,14 @@ public:
     [[nodiscard]] bool empty() noexcept;
 
     /// Sleeps until woken, cancelled or `deadline`. Call it with the lock; it returns without.
-    /// `what` names the wait in a dump ("Lock.acquire"), `object` the primitive.
+    /// `what` names the wait in a dump ("Lock.acquire"), `object` the primitive. `woken`, if given,
+    /// is let run when the sleeper is in the queue and the lock is free again.
     WaitOutcome wait(
         const char* what,
         const void* object,
         std::chrono::steady_clock::time_point deadline = kNoDeadline,
-        std::uintptr_t argument = 0
+        std::uintptr_t argument = 0,
+        WokenList* woken = nullptr
     );
 
     /// Wins the oldest sleeper and takes it out of the queue; false when there is none. With the
@@ -92,9 +98,14 @@ private:
     void link(WaitNode& node) noexcept;
     void unlink(WaitNode& node) noexcept;
     WaitOutcome wait_as_task(
-        TaskState& task, WaitNode& node, std::chrono::steady_clock::time_point deadline
+        TaskState& task,
+        WaitNode& node,
+        std::chrono::steady_clock::time_point deadline,
+        WokenList* woken
     );
-    WaitOutcome wait_as_thread(WaitNode& node, std::chrono::steady_clock::time_point deadline);
+    WaitOutcome wait_as_thread(
+        WaitNode& node, std::chrono::steady_clock::time_point deadline, WokenList* woken
+    );
 
     SpinLock lock_;
     WaitNode* head_ = nullptr;

@@ -1,0 +1,69 @@
+#include <mutex>
+#include <weft/barrier.hpp>
+#include <weft/errors.hpp>
+
+namespace weft {
+
+Barrier::Barrier(std::size_t parties) : parties_(parties) {
+    if (parties == 0) {
+        throw ValueError("a Barrier is for 1 party or more, not for 0");
+    }
+}
+
+std::size_t Barrier::wait() {
+    const std::unique_lock lock(changed_);
+    changed_.wait_for([this] {
+        const State state = state_.load(std::memory_order_relaxed);
+        return state != State::Draining && state != State::Resetting;
+    });
+    if (broken()) {
+        throw BrokenBarrierError("the barrier was aborted");
+    }
+    const std::size_t index = count_.load(std::memory_order_relaxed);
+    count_.store(index + 1, std::memory_order_relaxed);
+    try {
+        if (index + 1 == parties_) {
+            enter(State::Draining);
+        } else {
+            wait_for_release();
+        }
+    } catch (...) {
+        go_away();
+        throw;
+    }
+    go_away();
+    return index;
+}
+
+void Barrier::wait_for_release() {
+    changed_.wait_for([this] { return state_.load(std::memory_order_relaxed) != State::Filling; });
+    if (state_.load(std::memory_order_relaxed) != State::Draining) {
+        throw BrokenBarrierError("the barrier was aborted or reset");
+    }
+}
+
+/// The last one to go opens the barrier for the next round.
+void Barrier::go_away() {
+    const std::size_t left = count_.load(std::memory_order_relaxed) - 1;
+    count_.store(left, std::memory_order_relaxed);
+    if (left == 0) {
+        enter(broken() ? State::Broken : State::Filling);
+    }
+}
+
+void Barrier::reset() {
+    const std::unique_lock lock(changed_);
+    enter(count_.load(std::memory_order_relaxed) > 0 ? State::Resetting : State::Filling);
+}
+
+void Barrier::abort() {
+    const std::unique_lock lock(changed_);
+    enter(State::Broken);
+}
+
+void Barrier::enter(State state) {
+    state_.store(state, std::memory_order_relaxed);
+    changed_.notify_all();
+}
+
+}  // namespace weft
