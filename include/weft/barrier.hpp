@@ -14,8 +14,8 @@ namespace weft {
 /// asyncio   Barrier
 class Barrier {
 public:
-    /// Errors    ValueError when `parties` is 0.
-    explicit Barrier(std::size_t parties);
+    /// Errors    ValueError when `parties` is less than 1.
+    explicit Barrier(std::ptrdiff_t parties);
     Barrier(const Barrier&) = delete;
     Barrier& operator=(const Barrier&) = delete;
     ~Barrier() = default;  ///< Nobody may be waiting.

@@ -29,6 +29,11 @@ private:
     std::string message_;
 };
 
+/// SIGINT ended run(). Not a std::exception, as Python's is not an Exception.
+///
+/// asyncio   KeyboardInterrupt
+class KeyboardInterrupt {};
+
 /// Something was called where it cannot work: a run() inside a running loop, a wait in a callback.
 ///
 /// asyncio   RuntimeError
@@ -43,6 +48,14 @@ public:
 class ValueError : public std::invalid_argument {
 public:
     using std::invalid_argument::invalid_argument;
+};
+
+/// There is no such thing: a context variable without a value.
+///
+/// asyncio   LookupError
+class LookupError : public std::out_of_range {
+public:
+    using std::out_of_range::out_of_range;
 };
 
 /// result() of something not done, set_result() of something done.
@@ -105,7 +118,8 @@ public:
 /// asyncio   QueueFull
 class QueueFull : public std::runtime_error {
 public:
-    QueueFull() : std::runtime_error("the queue is full") {}
+    explicit QueueFull(std::ptrdiff_t maxsize)
+        : std::runtime_error("the queue is full; its maxsize is " + std::to_string(maxsize)) {}
 };
 
 /// put() or get() of a queue after shutdown().

@@ -3,15 +3,33 @@
 #include <chrono>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <weft/context.hpp>
+#include <weft/delay.hpp>
 #include <weft/detail/future_state.hpp>
 #include <weft/detail/loop_api.hpp>
 #include <weft/errors.hpp>
 #include <weft/handle.hpp>
 
 namespace weft {
+
+namespace detail {
+
+/// Whether a copy of it compiles. A container says yes, whatever it holds.
+template <class T>
+struct IsCopyable : std::is_copy_constructible<T> {};
+template <class T>
+requires(std::is_copy_constructible_v<T>&& requires(T& container) {
+    typename T::value_type;
+    container.begin();
+} && !std::is_same_v<typename T::value_type, T>) struct IsCopyable<T>
+    : IsCopyable<typename T::value_type> {
+};
+
+}  // namespace detail
 
 /// A result that is not there yet. Copies are handles of the same future.
 ///
@@ -45,12 +63,16 @@ public:
         return state_->status() == detail::Status::Cancelled;
     }
 
-    /// Cancels it: whoever waits gets CancelledError. A task is asked to end, and may refuse.
+    /// Cancels it: whoever waits gets CancelledError. A task is asked to end, and may refuse: it
+    /// catches the error.
     ///
+    /// Errors    none; where there is no memory for `message`, the error has none.
     /// Threads   any.
-    /// Returns   false when it was done already.
+    /// Returns   false when it was done already. If this is true, the CancelledError reaches the task,
+    ///           or what it waits for: it is not seen with a result that it had not heard of it
+    ///           before, not even when it was in its last step on another loop.
     /// asyncio   Future.cancel, Task.cancel
-    bool cancel(std::string message = {}) const { return state_->cancel(std::move(message)); }
+    bool cancel(const std::string& message = {}) const noexcept { return state_->cancel(message); }
 
     /// Returns the result. Never suspends.
     ///
@@ -63,7 +85,7 @@ public:
         state_->rethrow_failure();
         if constexpr (!std::is_void_v<T>) {
             if (state_->result_taken()) {
-                detail::throw_taken();
+                detail::throw_taken(*state_);
             }
             return value();
         }
@@ -120,7 +142,7 @@ public:
     }
 
     /// Has `function(future)` called by the future's loop when it is done; at its next turn if it
-    /// is done already. Never called from within.
+    /// is done already. Never called from within. In `context`, or in a copy of the caller's.
     ///
     /// Errors    RuntimeError when neither the future nor the caller has a loop, or the future's is
     ///           closed.
@@ -128,22 +150,25 @@ public:
     /// Returns   what remove_done_callback() takes.
     /// asyncio   Future.add_done_callback
     template <class F>
-    Handle add_done_callback(F&& function) const {
+    Handle add_done_callback(F&& function, const std::optional<Context>& context = {}) const {
         auto call = [function = std::decay_t<F>(std::forward<F>(function)
                      )](detail::Ref<detail::FutureState> done) mutable {
             Future future(std::move(done));
             function(future);
         };
         auto callback = detail::make_done_callback(std::move(call));
+        callback->set_context(context ? context->state() : detail::inherited_context());
         Handle handle{detail::Ref<detail::Callback>(callback)};
         detail::add_done_callback(*state_, std::move(callback));
         return handle;
     }
 
-    /// Keeps a callback from being called.
+    /// Keeps a callback from being called. One whose turn has come, as the future is done, is still
+    /// called: Handle::cancel() keeps it from that, too.
     ///
+    /// Returns   whether it was there.
     /// asyncio   Future.remove_done_callback
-    void remove_done_callback(Handle& callback) const noexcept { callback.cancel(); }
+    bool remove_done_callback(Handle& callback) const noexcept { return callback.remove(); }
 
     /// Returns the loop it belongs to; null for one made outside of every loop, or when the loop is
     /// gone.
@@ -165,8 +190,8 @@ public:
     /// Errors    RuntimeError on a thread that runs a loop.
     /// Returns   false when the time was up first.
     /// asyncio   concurrent.futures.wait(timeout=)
-    [[nodiscard]] bool wait_for(std::chrono::nanoseconds timeout) const {
-        return state_->wait_until(std::chrono::steady_clock::now() + timeout);
+    [[nodiscard]] bool wait_for(Delay timeout) const {
+        return state_->wait_until(detail::deadline_after(timeout));
     }
 
     /// Waits and returns the result; the same as await().
@@ -185,12 +210,12 @@ public:
             state_->rethrow_failure();
         }
         if constexpr (!std::is_void_v<T>) {
-            if constexpr (std::is_copy_constructible_v<T>) {
+            if constexpr (detail::IsCopyable<T>::value) {
                 if (!last || !state_->sole_owner()) {
                     return value();
                 }
             } else if (!state_->take_result()) {
-                detail::throw_taken();
+                detail::throw_taken(*state_);
             }
             return std::move(value());
         }

@@ -26,10 +26,19 @@ public:
         }
     }
 
-    /// Returns whether cancel() came before the callback was run.
+    /// Returns whether cancel() was called; the callback may have been run before.
     ///
     /// asyncio   Handle.cancelled
     [[nodiscard]] bool cancelled() const noexcept { return callback_ && callback_->cancelled(); }
+
+    /// For weft's own headers: cancels a done-callback whose future is not done; false otherwise.
+    bool remove() noexcept {
+        if (!callback_ || callback_->told() || callback_->cancelled()) {
+            return false;
+        }
+        callback_->cancel();
+        return true;
+    }
 
 private:
     detail::Ref<detail::Callback> callback_;

@@ -2,13 +2,18 @@
 
 #include <atomic>
 #include <chrono>
+#include <concepts>
 #include <memory>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <weft/context.hpp>
+#include <weft/delay.hpp>
 #include <weft/detail/loop_api.hpp>
 #include <weft/detail/site.hpp>
 #include <weft/detail/task_body.hpp>
+#include <weft/exception_handler.hpp>
 #include <weft/future.hpp>
 #include <weft/handle.hpp>
 #include <weft/task.hpp>
@@ -35,14 +40,16 @@ public:
     /// Closes it. Tasks that have not ended are cancelled and waited for.
     ~Loop();
 
-    /// Has `function()` called in the next turn, after what is ready already.
+    /// Has `function()` called in the next turn, after what is ready already; in `context`, or in a
+    /// copy of the caller's.
     ///
     /// Errors    RuntimeError on another thread than the loop's while it runs, or when closed.
     /// Threads   the loop's own; any while it does not run.
     /// asyncio   loop.call_soon
     template <class F>
-    Handle call_soon(F&& function) {
+    Handle call_soon(F&& function, const std::optional<Context>& context = {}) {
         auto callback = detail::make_callback(std::forward<F>(function));
+        callback->set_context(context ? context->state() : detail::inherited_context());
         Handle handle(callback);
         post(std::move(callback), "call_soon()", false);
         return handle;
@@ -54,8 +61,9 @@ public:
     /// Threads   any.
     /// asyncio   loop.call_soon_threadsafe
     template <class F>
-    Handle call_soon_threadsafe(F&& function) {
+    Handle call_soon_threadsafe(F&& function, const std::optional<Context>& context = {}) {
         auto callback = detail::make_callback(std::forward<F>(function));
+        callback->set_context(context ? context->state() : detail::inherited_context());
         Handle handle(callback);
         post(std::move(callback), "call_soon_threadsafe()", true);
         return handle;
@@ -67,10 +75,14 @@ public:
     /// Threads   the loop's own; any while it does not run.
     /// asyncio   loop.call_later
     template <class F>
-    TimerHandle call_later(std::chrono::nanoseconds delay, F&& function) {
+    TimerHandle call_later(Delay delay, F&& function, const std::optional<Context>& context = {}) {
         constexpr auto kNever = std::chrono::steady_clock::time_point::max();
-        const auto now = time();
-        return call_at(delay < kNever - now ? now + delay : kNever, std::forward<F>(function));
+        const auto now = time();  // the caller may run on another
+        return call_at(
+            delay.nanos() < kNever - now ? now + delay.nanos() : kNever,
+            std::forward<F>(function),
+            context
+        );
     }
 
     /// Has `function()` called at `when`, never earlier.
@@ -79,8 +91,13 @@ public:
     /// Threads   the loop's own; any while it does not run.
     /// asyncio   loop.call_at
     template <class F>
-    TimerHandle call_at(std::chrono::steady_clock::time_point when, F&& function) {
+    TimerHandle call_at(
+        std::chrono::steady_clock::time_point when,
+        F&& function,
+        const std::optional<Context>& context = {}
+    ) {
         auto callback = detail::make_callback(std::forward<F>(function));
+        callback->set_context(context ? context->state() : detail::inherited_context());
         TimerHandle handle(callback, when);
         post_at(when, std::move(callback));
         return handle;
@@ -92,14 +109,24 @@ public:
     ///           from the beginning of its shutdown on.
     /// Threads   any.
     /// asyncio   loop.create_task; run_coroutine_threadsafe from other threads
+    template <class F, std::convertible_to<std::string> Name>
+    auto create_task(F&& function, Name&& name, detail::Site site = detail::Site::current()) {
+        return create_task(
+            std::forward<F>(function), TaskOptions{.name = std::forward<Name>(name)}, site
+        );
+    }
     template <class F>
     auto create_task(
-        F&& function, std::string name = {}, detail::Site site = detail::Site::current()
+        F&& function, TaskOptions options = {}, detail::Site site = detail::Site::current()
     ) -> Task<std::invoke_result_t<std::decay_t<F>&>> {
         const detail::Entry entry(*sink_, "create_task()");
         return Task<std::invoke_result_t<std::decay_t<F>&>>(
             detail::Ref<detail::FutureState>::adopt(detail::make_task(
-                std::forward<F>(function), detail::TaskKind::Pinned, sink_, std::move(name), site
+                std::forward<F>(function),
+                detail::TaskKind::Pinned,
+                sink_,
+                detail::choices_of(std::move(options)),
+                site
             ))
         );
     }
@@ -118,6 +145,26 @@ public:
     /// Threads   one at a time; only for a loop of its own.
     /// asyncio   loop.run_forever
     void run_forever();
+
+    /// Runs one turn of the loop on this thread: what is ready, what is due and what I/O has come,
+    /// waiting for up to `timeout` when there is nothing; nullopt: until there is. With fd() and
+    /// next_timeout() a host runs this loop within its own.
+    ///
+    /// Errors    as run_forever().
+    /// Threads   one at a time; only for a loop of its own.
+    /// asyncio   none: `loop.stop(); loop.run_forever()`
+    void run_once(std::optional<Delay> timeout = std::chrono::nanoseconds(0));
+
+    /// Returns a descriptor that is readable when run_once() has something to do that did not come
+    /// of time: I/O, or something from another thread. For poll() and epoll; never read from it.
+    ///
+    /// Threads   any; good while the loop is.
+    [[nodiscard]] int fd() const noexcept;
+
+    /// Returns how long a host may wait for fd() before it calls run_once(); nothing: for ever.
+    ///
+    /// Threads   the one that calls run_once().
+    [[nodiscard]] std::optional<std::chrono::nanoseconds> next_timeout() const;
 
     /// Runs the loop on this thread until `function`, as a task, has ended; returns its result.
     ///
@@ -141,6 +188,7 @@ public:
 
     /// Has the loop stop after this turn; if it does not run, after one turn of the next run.
     ///
+    /// Errors    RuntimeError for a loop of a runtime: that ends with its run().
     /// Threads   any.
     /// asyncio   loop.stop
     void stop();
@@ -150,6 +198,47 @@ public:
     /// Errors    RuntimeError while it runs.
     /// asyncio   loop.close
     void close();
+
+    /// Has errors that nobody catches told to `handler` instead of the log: what callbacks throw, and
+    /// what tasks and futures end with that nobody looks at. An empty one: the log again.
+    ///
+    /// Errors    RuntimeError when closed.
+    /// Threads   any.
+    /// asyncio   loop.set_exception_handler
+    void set_exception_handler(ExceptionHandler handler);
+    /// Returns the handler; an empty one when there is none.
+    ///
+    /// asyncio   loop.get_exception_handler
+    [[nodiscard]] ExceptionHandler get_exception_handler() const;
+    /// Calls the handler, or the default one. What the handler throws is logged.
+    ///
+    /// Threads   the loop's own.
+    /// asyncio   loop.call_exception_handler
+    void call_exception_handler(const ExceptionContext& context) noexcept;
+    /// Logs the error; for handlers that only look at some.
+    ///
+    /// Threads   any.
+    /// asyncio   loop.default_exception_handler
+    void default_exception_handler(const ExceptionContext& context) noexcept;
+
+    /// Has the runtime say which task or callback keeps a loop longer than is slow, while it does.
+    /// Also by RuntimeOptions::debug and WEFT_DEBUG=1. A thread looks at the loops' counters: they
+    /// are not slower for it. What else asyncio checks in this mode weft always does.
+    ///
+    /// Errors    std::system_error when the system refuses a thread; RuntimeError when closed.
+    /// Threads   any; concerns all loops of the runtime.
+    /// asyncio   loop.set_debug
+    void set_debug(bool enabled);
+    /// Returns whether that is on.
+    ///
+    /// asyncio   loop.get_debug
+    [[nodiscard]] bool get_debug() const;
+    /// Sets how long is slow; 100 ms at first.
+    ///
+    /// Errors    ValueError when it is not more than nothing.
+    /// asyncio   loop.slow_callback_duration
+    void set_slow_callback_duration(Delay duration);
+    [[nodiscard]] std::chrono::nanoseconds slow_callback_duration() const;
 
     [[nodiscard]] bool is_running() const noexcept;
     [[nodiscard]] bool is_closed() const noexcept {
@@ -163,6 +252,9 @@ public:
 
     /// Returns its number within its runtime.
     [[nodiscard]] int index() const noexcept;
+
+    /// Returns the runtime it belongs to; one made on its own has one of its own.
+    [[nodiscard]] Runtime& runtime() const noexcept { return *runtime_; }
 
     /// For weft's own headers.
     [[nodiscard]] detail::Sink* sink() const noexcept { return sink_; }
@@ -181,6 +273,7 @@ private:
     void run_until_done(detail::FutureState& state);
 
     detail::Sink* sink_ = nullptr;
+    Runtime* runtime_ = nullptr;
     std::atomic<bool> closed_{false};  // any thread may ask
     std::unique_ptr<Runtime> own_;
 };

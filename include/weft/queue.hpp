@@ -6,6 +6,7 @@
 #include <optional>
 #include <type_traits>
 #include <utility>
+#include <weft/detail/future_state.hpp>
 #include <weft/detail/queue_core.hpp>
 #include <weft/errors.hpp>
 
@@ -51,8 +52,13 @@ public:
     template <class U = T>
     requires std::is_constructible_v<T, U&&>
     void put(U&& item) {
-        core_.reserve();
-        deliver(std::forward<U>(item));
+        if constexpr (kPlain && std::is_trivially_constructible_v<T, U&&>) {
+            const T plain(std::forward<U>(item));
+            core_.put_plain(std::addressof(plain));
+        } else {
+            core_.reserve();
+            deliver(std::forward<U>(item));
+        }
     }
 
     /// Puts an item in. Never suspends.
@@ -64,7 +70,7 @@ public:
     requires std::is_constructible_v<T, U&&>
     void put_nowait(U&& item) {
         if (!try_put(std::forward<U>(item))) {
-            throw QueueFull();
+            throw QueueFull(maxsize());
         }
     }
 
@@ -76,11 +82,16 @@ public:
     template <class U = T>
     requires std::is_constructible_v<T, U&&>
     [[nodiscard]] bool try_put(U&& item) {
-        if (!core_.try_reserve()) {
-            return false;
+        if constexpr (kPlain && std::is_trivially_constructible_v<T, U&&>) {
+            const T plain(std::forward<U>(item));
+            return core_.try_put_plain(std::addressof(plain));
+        } else {
+            if (!core_.try_reserve()) {
+                return false;
+            }
+            deliver(std::forward<U>(item));
+            return true;
         }
-        deliver(std::forward<U>(item));
-        return true;
     }
 
     /// Takes the oldest item out, waiting while there is none.
@@ -91,7 +102,15 @@ public:
     ///               would have to wait in a callback; what moving the item throws.
     /// Threads       any; a plain thread blocks.
     /// asyncio       Queue.get
-    [[nodiscard]] T get() { return unwrap<T>(core_.take()); }
+    [[nodiscard]] T get() {
+        if constexpr (kPlain) {
+            detail::Slot<T> item;
+            core_.get_plain(std::addressof(item.value));
+            return T(std::as_const(item.value));
+        } else {
+            return unwrap<T>(core_.take());
+        }
+    }
 
     /// Takes the oldest item out. Never suspends.
     ///
@@ -99,11 +118,19 @@ public:
     /// Threads   any.
     /// asyncio   Queue.get_nowait
     [[nodiscard]] T get_nowait() {
-        detail::QueueNode* const node = core_.try_take();
-        if (node == nullptr) {
-            throw QueueEmpty();
+        if constexpr (kPlain) {
+            detail::Slot<T> item;
+            if (!core_.try_get_plain(std::addressof(item.value))) {
+                throw QueueEmpty();
+            }
+            return T(std::as_const(item.value));
+        } else {
+            detail::QueueNode* const node = core_.try_take();
+            if (node == nullptr) {
+                throw QueueEmpty();
+            }
+            return unwrap<T>(*node);
         }
-        return unwrap<T>(*node);
     }
 
     /// Takes the oldest item out if there is one. Never suspends.
@@ -112,8 +139,15 @@ public:
     /// Threads   any.
     /// Returns   the item, or nothing.
     [[nodiscard]] std::optional<T> try_get() {
-        detail::QueueNode* const node = core_.try_take();
-        return node != nullptr ? unwrap<std::optional<T>>(*node) : std::nullopt;
+        if constexpr (kPlain) {
+            detail::Slot<T> item;
+            return core_.try_get_plain(std::addressof(item.value))
+                       ? std::optional<T>(std::as_const(item.value))
+                       : std::nullopt;
+        } else {
+            detail::QueueNode* const node = core_.try_take();
+            return node != nullptr ? unwrap<std::optional<T>>(*node) : std::nullopt;
+        }
     }
 
     /// Returns how many items get_nowait() would give.
@@ -171,10 +205,34 @@ protected:
     };
 
     Queue(std::ptrdiff_t maxsize, detail::QueueOrder order) noexcept
-        : core_(maxsize, &destroy, order) {}
+        : core_(maxsize, kOperations, order) {}
 
 private:
+    /// Copying it runs no code of users, and takes no time to speak of.
+    static constexpr bool kPlain =
+        std::is_trivially_copyable_v<T> && std::is_trivially_copy_constructible_v<T> &&
+        !std::is_volatile_v<T> && sizeof(T) <= detail::QueueCore::kMostPlainBytes;
+
     static void destroy(detail::QueueNode& node) noexcept { delete static_cast<Item*>(&node); }
+    static detail::QueueNode* make(const void* item) {
+        return new Item(*static_cast<const T*>(item));
+    }
+    static void copy_in(detail::QueueNode& node, const void* item) noexcept {
+        std::construct_at(
+            std::addressof(static_cast<Item&>(node).value), *static_cast<const T*>(item)
+        );
+    }
+    static void copy_out(const detail::QueueNode& node, void* item) noexcept {
+        std::construct_at(static_cast<T*>(item), static_cast<const Item&>(node).value);
+    }
+    static constexpr detail::QueueOperations operations() noexcept {
+        if constexpr (kPlain) {
+            return {&destroy, &make, &copy_in, &copy_out};
+        } else {
+            return {&destroy, nullptr, nullptr, nullptr};
+        }
+    }
+    static constexpr detail::QueueOperations kOperations = operations();
 
     template <class U>
     void deliver(U&& item) {

@@ -10,7 +10,7 @@ namespace weft {
 /// Runs `main` as a task of loop 0, with one loop per core, and returns its result when it has
 /// ended and every other task has been cancelled and waited for.
 ///
-/// Errors    what `main` throws; RuntimeError when this thread runs a loop already.
+/// Errors    what `main` throws; KeyboardInterrupt when SIGINT has cancelled it; RuntimeError when this thread runs a loop already.
 /// Threads   any; loop 0 runs on the calling thread.
 /// asyncio   run
 template <class F>

@@ -1,17 +1,21 @@
 #pragma once
 
 #include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <memory>
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
 #include <weft/detail/site.hpp>
 #include <weft/loop.hpp>
 #include <weft/metrics.hpp>
 #include <weft/task.hpp>
 
 namespace weft {
+
+class ThreadPoolExecutor;
 
 /// How loops are bound to CPUs.
 enum class Pin {
@@ -23,19 +27,30 @@ enum class Pin {
 };
 
 /// What can be chosen about a runtime. The environment wins over a field that is left alone:
-/// WEFT_WORKERS, WEFT_PIN (auto, core, group, numa, none), WEFT_CPUS ("0-3,6"), WEFT_HOP=1.
+/// WEFT_WORKERS, WEFT_PIN (auto, core, group, numa, none), WEFT_CPUS ("0-3,6"), WEFT_DEBUG=1,
+/// WEFT_HOP=1.
 struct RuntimeOptions {
     /// How many loops; 0: min(CPUs of the affinity mask, cgroup quota rounded up), at least 1.
     int workers = 0;
     Pin pin = Pin::Auto;
-    /// Usable bytes of a task's stack; 0: 188 KiB. Only touched pages cost memory.
+    /// Usable bytes of a task's stack, up to 1 GiB; 0: 188 KiB. Only touched pages cost memory.
     std::size_t stack_bytes = 0;
     /// How long shutdown waits for cancelled tasks before it names them and gives them up.
     std::chrono::nanoseconds shutdown_timeout = std::chrono::seconds(10);
-    /// For the threads: "NAME/w0".
+    /// How long shutdown waits after that for what the default executor's threads are doing.
+    std::chrono::nanoseconds executor_shutdown_timeout = std::chrono::minutes(5);
+    /// For the threads: "NAME/w0", and "NAME-exec-0" of the default executor.
     std::string name = "weft";
+    /// Whether SIGINT cancels the task of run(), and a second one ends the process: on the main thread,
+    /// and only where nobody has chosen something else for that signal.
+    bool handle_sigint = true;
+    /// Whether slow tasks and callbacks are named in the log: see Loop::set_debug().
+    bool debug = false;
     /// Testing: moves stealable tasks to another loop at each suspension.
     bool hop = false;
+    /// Testing: the loops' clock stands still while there is something to do, and jumps to the next
+    /// deadline when all of them sleep. What threads, executors and sockets do takes no time.
+    bool virtual_time = false;
 };
 
 /// N loops with a thread each, and the tasks that move between them.
@@ -48,7 +63,8 @@ struct RuntimeOptions {
 /// asyncio   Runner; of several loops
 class Runtime {
 public:
-    /// Errors    std::system_error when the system refuses a descriptor; std::bad_alloc.
+    /// Errors    ValueError for a stack that is too large or fewer than 0 loops; std::system_error when the system refuses
+    ///           a descriptor; std::bad_alloc.
     explicit Runtime(RuntimeOptions options = {});
     Runtime(const Runtime&) = delete;
     Runtime& operator=(const Runtime&) = delete;
@@ -58,7 +74,8 @@ public:
     /// Runs `function` as a task of loop 0 and returns its result. Loop 0 runs on this thread,
     /// unless start() gave it one.
     ///
-    /// Errors    what the task throws; RuntimeError on a thread that runs a loop.
+    /// Errors    what the task throws; KeyboardInterrupt when SIGINT has cancelled it; RuntimeError
+    ///           on a thread that runs a loop, and after shutdown().
     /// asyncio   Runner.run
     template <class F>
     auto run(F&& function, detail::Site site = detail::Site::current())
@@ -78,8 +95,14 @@ public:
     ///
     /// Errors    std::bad_alloc; RuntimeError after shutdown().
     /// Threads   any.
+    template <class F, std::convertible_to<std::string> Name>
+    auto spawn(F&& function, Name&& name, detail::Site site = detail::Site::current()) {
+        return spawn(
+            std::forward<F>(function), TaskOptions{.name = std::forward<Name>(name)}, site
+        );
+    }
     template <class F>
-    auto spawn(F&& function, std::string name = {}, detail::Site site = detail::Site::current())
+    auto spawn(F&& function, TaskOptions options = {}, detail::Site site = detail::Site::current())
         -> Task<std::invoke_result_t<std::decay_t<F>&>> {
         Loop& home = loop(0);
         const detail::Entry entry(*home.sink_, "spawn()");
@@ -88,7 +111,7 @@ public:
                 std::forward<F>(function),
                 detail::TaskKind::Stealable,
                 home.sink_,
-                std::move(name),
+                detail::choices_of(std::move(options)),
                 site
             ))
         );
@@ -110,16 +133,36 @@ public:
     /// asyncio   Runner.close
     void shutdown();
 
+    /// Returns the executor of to_thread(), made when it is first asked for. shutdown() ends it when
+    /// the tasks have ended.
+    ///
+    /// Errors    RuntimeError after that; std::bad_alloc.
+    /// Threads   any.
+    /// asyncio   the default executor of a loop
+    [[nodiscard]] ThreadPoolExecutor& default_executor();
+
+    /// Gives every loop this exception handler.
+    ///
+    /// Threads   any; the handler may be called on several at once.
+    /// asyncio   loop.set_exception_handler, of each loop
+    void set_exception_handler(const ExceptionHandler& handler);
+
     /// Returns what the loops have counted. Costs the loops nothing.
     ///
     /// Threads   any.
     [[nodiscard]] Metrics metrics() const;
 
+    /// Returns the tasks that have not ended, in the order in which they were made.
+    ///
+    /// Threads   any; tasks end and are made meanwhile.
+    /// asyncio   all_tasks
+    [[nodiscard]] std::vector<AnyTask> all_tasks() const;
+
     /// Returns a line for each task that has not ended: name, kind, state, what it waits for, where
     /// it was made.
     ///
     /// Threads   any; costs the tasks nothing.
-    /// asyncio   all_tasks, Task.print_stack
+    /// asyncio   Task.print_stack, of all
     [[nodiscard]] std::string dump_tasks() const;
 
 private:
@@ -130,10 +173,18 @@ private:
     void run_until_done(detail::FutureState& state);
     void drive_or_wait(detail::FutureState& state);
     void drive_until_done(detail::FutureState& state);
-    [[nodiscard]] bool cancel_everything(std::chrono::steady_clock::time_point deadline);
 
     std::unique_ptr<State> state_;
 };
+
+/// Returns the tasks of the runtime that runs here which have not ended, in the order in which they
+/// were made; the caller's is one of them.
+///
+/// Suspends  never.
+/// Errors    RuntimeError without a running loop; std::bad_alloc.
+/// Threads   any that runs a loop; elsewhere see Runtime::all_tasks.
+/// asyncio   all_tasks, of one loop
+[[nodiscard]] std::vector<AnyTask> all_tasks();
 
 /// Returns a line for each task of the process that has not ended.
 [[nodiscard]] std::string dump_all_tasks();

@@ -64,6 +64,11 @@ public:
         }
     }
 
+    /// acquire(), for std::scoped_lock.
+    void lock() { acquire(); }
+    /// release(), for std::scoped_lock.
+    void unlock() { release(); }
+
     /// Returns whether acquire() would have to wait.
     ///
     /// Threads   any.

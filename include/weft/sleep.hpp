@@ -1,7 +1,7 @@
 #pragma once
 
 #include <chrono>
-#include <type_traits>
+#include <weft/delay.hpp>
 
 namespace weft {
 
@@ -16,25 +16,17 @@ void yield();
 
 namespace detail {
 void sleep_for(std::chrono::nanoseconds duration);
-void sleep_seconds(double seconds);
 }  // namespace detail
 
-/// Sleeps for `duration`; never less.
+/// Sleeps for `delay`; never less.
 ///
 /// Suspends      always; zero and less are yield().
 /// Cancellation  safe; throws at once when the task is cancelled.
 /// Errors        CancelledError; RuntimeError outside of a task; ValueError for a NaN.
 /// Threads       any loop.
 /// asyncio       sleep
-template <class Rep, class Period>
-void sleep(std::chrono::duration<Rep, Period> duration) {
-    if constexpr (std::is_floating_point_v<Rep>) {
-        detail::sleep_seconds(std::chrono::duration<double>(duration).count());
-    } else if (duration > std::chrono::hours(24 * 365)) {
-        detail::sleep_seconds(std::chrono::duration<double>(duration).count());  // cannot overflow
-    } else {
-        detail::sleep_for(duration);
-    }
+inline void sleep(Delay delay) {
+    detail::sleep_for(delay.nanos());
 }
 
 }  // namespace weft

@@ -1,9 +1,13 @@
 #pragma once
 
+#include <concepts>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <vector>
+#include <weft/context.hpp>
 #include <weft/detail/loop_api.hpp>
 #include <weft/detail/site.hpp>
 #include <weft/detail/task_body.hpp>
@@ -23,6 +27,22 @@ public:
     ///
     /// asyncio   Task.get_name
     [[nodiscard]] std::string name() const { return detail::task_name(*this->state()); }
+
+    /// Renames it.
+    ///
+    /// Threads   the task itself.
+    /// asyncio   Task.set_name
+    void set_name(std::string name) const {
+        detail::set_task_name(*this->state(), std::move(name));
+    }
+
+    /// Returns what the task is in the middle of: AnyTask::get_stack().
+    ///
+    /// Threads   any; not from a signal handler.
+    /// asyncio   Task.get_stack
+    [[nodiscard]] std::vector<std::string> get_stack() const {
+        return detail::task_stack(*this->state());
+    }
 
     /// Returns how many requests to cancel it are open.
     ///
@@ -44,6 +64,28 @@ public:
     explicit Task(detail::Ref<detail::FutureState> state) noexcept : Future<T>(std::move(state)) {}
 };
 
+/// What can be chosen about a task.
+///
+/// asyncio   the keywords of create_task
+struct TaskOptions {
+    /// For dumps; "Task-N" when empty.
+    std::string name = {};
+    /// The context to run in, which it shares with whoever else has it; none: a copy of its maker's.
+    std::optional<Context> context = {};
+    /// Runs it at once, within the call, up to its first suspension; in its turn where there is no
+    /// task to make it, or for another loop.
+    bool eager_start = false;
+};
+
+namespace detail {
+[[nodiscard]] inline TaskChoices choices_of(TaskOptions&& options) {
+    return {
+        std::move(options.name),
+        options.context ? options.context->state() : Ref<ContextState>(),
+        options.eager_start};
+}
+}  // namespace detail
+
 /// Makes a task that stays on the running loop: it starts there in its turn, runs alone among the
 /// loop's tasks, and only a suspension gives up the loop.
 ///
@@ -55,12 +97,23 @@ public:
 /// Threads   any that runs a loop; elsewhere see Loop::create_task.
 /// asyncio   create_task
 template <class F>
-auto create_task(F&& function, std::string name = {}, detail::Site site = detail::Site::current())
-    -> Task<std::invoke_result_t<std::decay_t<F>&>> {
+auto create_task(
+    F&& function, TaskOptions options = {}, detail::Site site = detail::Site::current()
+) -> Task<std::invoke_result_t<std::decay_t<F>&>> {
     return Task<std::invoke_result_t<std::decay_t<F>&>>(
         detail::Ref<detail::FutureState>::adopt(detail::make_task(
-            std::forward<F>(function), detail::TaskKind::Pinned, nullptr, std::move(name), site
+            std::forward<F>(function),
+            detail::TaskKind::Pinned,
+            nullptr,
+            detail::choices_of(std::move(options)),
+            site
         ))
+    );
+}
+template <class F, std::convertible_to<std::string> Name>
+auto create_task(F&& function, Name&& name, detail::Site site = detail::Site::current()) {
+    return create_task(
+        std::forward<F>(function), TaskOptions{.name = std::forward<Name>(name)}, site
     );
 }
 
@@ -72,13 +125,21 @@ auto create_task(F&& function, std::string name = {}, detail::Site site = detail
 /// Threads   any that runs a loop; elsewhere see Runtime::spawn.
 /// asyncio   none: create_task, on every core
 template <class F>
-auto spawn(F&& function, std::string name = {}, detail::Site site = detail::Site::current())
+auto spawn(F&& function, TaskOptions options = {}, detail::Site site = detail::Site::current())
     -> Task<std::invoke_result_t<std::decay_t<F>&>> {
     return Task<std::invoke_result_t<std::decay_t<F>&>>(
         detail::Ref<detail::FutureState>::adopt(detail::make_task(
-            std::forward<F>(function), detail::TaskKind::Stealable, nullptr, std::move(name), site
+            std::forward<F>(function),
+            detail::TaskKind::Stealable,
+            nullptr,
+            detail::choices_of(std::move(options)),
+            site
         ))
     );
+}
+template <class F, std::convertible_to<std::string> Name>
+auto spawn(F&& function, Name&& name, detail::Site site = detail::Site::current()) {
+    return spawn(std::forward<F>(function), TaskOptions{.name = std::forward<Name>(name)}, site);
 }
 
 /// A task of whatever result.
@@ -101,12 +162,20 @@ public:
     [[nodiscard]] bool cancelled() const noexcept {
         return state_->status() == detail::Status::Cancelled;
     }
-    bool cancel(std::string message = {}) const { return state_->cancel(std::move(message)); }
+    bool cancel(const std::string& message = {}) const noexcept { return state_->cancel(message); }
     [[nodiscard]] std::uint32_t cancelling() const noexcept {
         return detail::task_cancelling(*state_);
     }
     std::uint32_t uncancel() const noexcept { return detail::task_uncancel(*state_); }
     void wait() const { state_->wait(); }
+
+    /// Returns what the task is in the middle of, innermost first: functions where the program tells
+    /// their names (-rdynamic), else addresses for addr2line. Empty when it is ready or runs
+    /// elsewhere. A sleeping task is held still for it.
+    ///
+    /// Threads   any; not from a signal handler.
+    /// asyncio   Task.get_stack
+    [[nodiscard]] std::vector<std::string> get_stack() const { return detail::task_stack(*state_); }
 
     friend bool operator==(const AnyTask& left, const AnyTask& right) noexcept {
         return left.state_.get() == right.state_.get();

@@ -2,22 +2,33 @@
 
 // Everything.
 
+#include <weft/as_completed.hpp>
 #include <weft/barrier.hpp>
 #include <weft/condition.hpp>
 #include <weft/config.hpp>
 #include <weft/connection.hpp>
+#include <weft/context.hpp>
 #include <weft/errors.hpp>
 #include <weft/event.hpp>
+#include <weft/exception_handler.hpp>
+#include <weft/executor.hpp>
 #include <weft/future.hpp>
+#include <weft/gather.hpp>
 #include <weft/handle.hpp>
 #include <weft/lock.hpp>
 #include <weft/loop.hpp>
 #include <weft/metrics.hpp>
+#include <weft/outcome.hpp>
 #include <weft/queue.hpp>
 #include <weft/run.hpp>
 #include <weft/runtime.hpp>
 #include <weft/semaphore.hpp>
 #include <weft/server.hpp>
+#include <weft/shield_scope.hpp>
 #include <weft/sleep.hpp>
+#include <weft/staggered.hpp>
 #include <weft/stream.hpp>
 #include <weft/task.hpp>
+#include <weft/task_group.hpp>
+#include <weft/timeout.hpp>
+#include <weft/wait.hpp>

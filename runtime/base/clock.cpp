@@ -2,6 +2,8 @@
 
 #include <time.h>
 
+#include <cerrno>
+
 namespace weft::rt {
 namespace {
 
@@ -31,6 +33,14 @@ Nanos monotonic_now() noexcept {
     timespec now{};
     ::clock_gettime(CLOCK_MONOTONIC, &now);
     return static_cast<Nanos>(now.tv_sec) * kNanosPerSecond + now.tv_nsec;
+}
+
+void block_thread_for(Nanos length) noexcept {
+    const Nanos until = monotonic_now() + length;
+    const timespec when{until / kNanosPerSecond, until % kNanosPerSecond};
+    // Gives its error back, and not by errno (R2).
+    while (::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &when, nullptr) == EINTR) {
+    }
 }
 
 std::uint64_t ticks_per_microsecond() noexcept {

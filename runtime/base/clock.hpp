@@ -12,6 +12,9 @@ inline constexpr Nanos kNever = INT64_MAX;
 /// Reads CLOCK_MONOTONIC (25 to 46 ns: not for the path of a switch).
 [[nodiscard]] Nanos monotonic_now() noexcept;
 
+/// Blocks the calling thread, which runs no loop.
+void block_thread_for(Nanos length) noexcept;
+
 /// A cheap counter of constant rate, for "has this been going on for long"; no unit.
 [[nodiscard]] inline std::uint64_t ticks() noexcept {
 #if defined(__x86_64__)

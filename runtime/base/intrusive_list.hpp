@@ -19,6 +19,15 @@ public:
         tail_ = &element;
     }
 
+    /// Lets it go first.
+    void push_front(T& element) noexcept {
+        element.next = head_;
+        head_ = &element;
+        if (tail_ == nullptr) {
+            tail_ = &element;
+        }
+    }
+
     /// Takes the oldest; nullptr when there is none.
     T* pop() noexcept {
         T* const element = head_;

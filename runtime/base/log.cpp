@@ -1,5 +1,6 @@
 #include "base/log.hpp"
 
+#include <cstddef>
 #include <cstdio>
 #include <exception>
 
@@ -42,6 +43,13 @@ void log_line(LogLevel level, std::string_view text) noexcept {
     std::fprintf(
         stderr, "weft: %s: %.*s\n", name_of(level), static_cast<int>(text.size()), text.data()
     );
+}
+
+void log_line(LogLevel level, std::string_view what, std::string_view why) noexcept {
+    char line[1024];
+    const std::size_t first = what.copy(line, sizeof line);
+    const std::size_t second = why.copy(line + first, sizeof line - first);
+    log_line(level, {line, first + second});
 }
 
 }  // namespace weft::rt

@@ -13,6 +13,8 @@ using LogSink = void (*)(LogLevel level, std::string_view text);
 void set_log_sink(LogSink sink) noexcept;
 
 void log_line(LogLevel level, std::string_view text) noexcept;
+/// Writes the one after the other, and asks for no memory: a very long line is cut.
+void log_line(LogLevel level, std::string_view what, std::string_view why) noexcept;
 
 inline void log_info(std::string_view text) noexcept {
     log_line(LogLevel::Info, text);
@@ -22,6 +24,9 @@ inline void log_warning(std::string_view text) noexcept {
 }
 inline void log_error(std::string_view text) noexcept {
     log_line(LogLevel::Error, text);
+}
+inline void log_error(std::string_view what, std::string_view why) noexcept {
+    log_line(LogLevel::Error, what, why);
 }
 
 }  // namespace weft::rt

@@ -1,11 +1,11 @@
 #include "fiber/stack_pool.hpp"
 
 #include <algorithm>
-#include <array>
 #include <new>
 #include <utility>
 
 #include "base/check.hpp"
+#include "base/never_destroyed.hpp"
 
 namespace weft::rt {
 namespace {
@@ -106,10 +106,8 @@ StackPoolStats StackPool::stats() const noexcept {
 }
 
 StackPool& process_stack_pool() noexcept {
-    // Never destroyed, and never allocated: it must be there when memory is not.
-    alignas(StackPool) static std::array<std::byte, sizeof(StackPool)> storage;
-    static StackPool& pool = *new (storage.data()) StackPool;
-    return pool;
+    static NeverDestroyed<StackPool> pool;
+    return pool.get();
 }
 
 bool StackCache::refill() noexcept {

@@ -7,6 +7,20 @@ namespace {
 // the read itself.
 [[gnu::tls_model("initial-exec")]] thread_local Carrier* carrier_of_thread = nullptr;
 
+struct ThreadContext {
+    void* context = nullptr;
+    void (*drop)(void*) noexcept = nullptr;
+
+    ThreadContext() = default;
+    ThreadContext(const ThreadContext&) = delete;
+    ThreadContext& operator=(const ThreadContext&) = delete;
+    ~ThreadContext() {
+        if (context != nullptr) {
+            drop(context);
+        }
+    }
+};
+
 }  // namespace
 
 [[gnu::noinline]] Carrier* current_carrier() noexcept {
@@ -19,6 +33,14 @@ namespace {
     Carrier** address = &carrier_of_thread;
     asm volatile("" : "+r"(address) : : "memory");
     *address = carrier;
+}
+
+[[gnu::noinline]] void*& context_of_thread(void (*drop)(void*) noexcept) noexcept {
+    thread_local ThreadContext own;
+    ThreadContext* address = &own;
+    asm volatile("" : "+r"(address) : : "memory");
+    address->drop = drop;
+    return address->context;
 }
 
 }  // namespace weft::rt

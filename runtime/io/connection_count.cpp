@@ -38,7 +38,7 @@ void ConnectionCount::wait(const char* what, bool empty) {
     changed_.lock();
     while (!closed_ || (empty && count_ > 0)) {
         const detail::WaitOutcome outcome = changed_.wait(what, this);
-        if (outcome.cancelled) {
+        if (outcome.cancelled()) {
             detail::throw_cancelled();
         }
         changed_.lock();

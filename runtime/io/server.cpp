@@ -114,7 +114,7 @@ void ServerState::start(std::vector<rt::SocketAddress> addresses, const std::str
                 Acceptor(shared_from_this(), *listener),
                 TaskKind::Pinned,
                 &listener->descriptor.home().worker(),
-                "accept " + listener->address.to_string(),
+                {"accept " + listener->address.to_string()},
                 Site::current()
             )));
         }
@@ -200,7 +200,7 @@ int ServerState::greet(Listener& listener, rt::UniqueFd fd, const rt::SocketAddr
             },
             kind,
             nullptr,
-            std::string(),
+            {},
             Site::current()
         )));
     } catch (const std::bad_alloc&) {
@@ -227,9 +227,10 @@ void ServerState::handle(std::shared_ptr<StreamState> connection) const {
         throw;
     } catch (...) {
         close_connection();
-        rt::log_error(
-            "exception in the handler of " + peer.to_string() + ": " +
-            rt::describe(std::current_exception())
+        rt::report_error(
+            "exception in the handler of " + peer.to_string(),
+            "the handler of a connection",
+            std::current_exception()
         );
     }
 }

@@ -175,11 +175,7 @@ void StreamState::start_flusher() {
     Flusher flusher(shared_from_this());
     try {
         static_cast<void>(Ref<FutureState>::adopt(make_task(
-            std::move(flusher),
-            TaskKind::Pinned,
-            &descriptor_.home().worker(),
-            std::string(),
-            Site::current()
+            std::move(flusher), TaskKind::Pinned, &descriptor_.home().worker(), {}, Site::current()
         )));
     } catch (...) {
         flusher.disarm();
@@ -316,7 +312,7 @@ void StreamState::drain() {
     }
     while (paused_) {
         const WaitOutcome outcome = changed_.wait("StreamWriter.drain", this);
-        if (outcome.cancelled) {
+        if (outcome.cancelled()) {
             throw_cancelled();
         }
         changed_.lock();

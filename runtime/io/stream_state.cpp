@@ -117,7 +117,7 @@ void StreamState::wait_closed() {
     changed_.lock();
     while (!over_) {
         const WaitOutcome outcome = changed_.wait("StreamWriter.wait_closed", this);
-        if (outcome.cancelled) {
+        if (outcome.cancelled()) {
             throw_cancelled();
         }
         changed_.lock();

@@ -35,24 +35,41 @@ std::string state_of(const TaskState& task) {
     return text;
 }
 
-std::string describe_task(const TaskState& task) {
+std::string site_of(const TaskState& task) {
     const char* const path = task.site_file;
     const char* name = path;
     for (const char* at = path; *at != '\0'; ++at) {
         name = *at == '/' ? at + 1 : name;
     }
+    return std::string("spawned at ") + name + ":" + std::to_string(task.site_line);
+}
+
+std::string describe_task(const TaskState& task) {
     const auto& home = static_cast<const Worker&>(*task.loop());
     return task.display_name() + "  " +
            (task.pinned() ? "pinned to loop " + std::to_string(home.index()) : "stealable") + "  " +
-           state_of(task) + "  spawned at " + name + ":" + std::to_string(task.site_line) +
+           state_of(task) + "  " + site_of(task) +
            (task.cancel_requests.load(relaxed) != 0 ? "  (cancelling)" : "");
 }
 
 }  // namespace
 
+std::string describe_running(const Carrier& carrier) {
+    TaskState* const task = carrier.current;
+    if (task == nullptr) {
+        return "a callback";
+    }
+    // Records are never unmapped; with a reference it is one task, at worst one that came after.
+    if (!task->try_add_ref()) {
+        return "a task that has just ended";
+    }
+    const auto keep = detail::Ref<detail::FutureState>::adopt(task);
+    return "task '" + task->display_name() + "' " + site_of(*task);
+}
+
 std::string dump_tasks(const void* runtime) {
     std::vector<Line> lines;
-    RecordPool::shared().for_each([&](TaskState& task) {
+    for_each_task([&](TaskState& task) {
         if (runtime == nullptr || task.loop()->runtime() == runtime) {
             lines.push_back({task.id, describe_task(task)});
         }

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <weft/loop.hpp>
 #include <weft/runtime.hpp>
 
@@ -24,6 +25,7 @@ RuntimeOptions single_loop() {
 
 Loop::Loop() : own_(std::make_unique<Runtime>(single_loop())) {
     sink_ = own_->loop(0).sink_;
+    runtime_ = own_.get();
 }
 
 Loop::Loop(OfRuntime /*tag*/) noexcept {}
@@ -81,6 +83,23 @@ void Loop::run_forever() {
     worker_of(sink_).drive();
 }
 
+void Loop::run_once(std::optional<Delay> timeout) {
+    check_can_run();
+    rt::install_overflow_handler();
+    const rt::SignalStack signal_stack;
+    const rt::Nanos longest = timeout ? timeout->nanos().count() : rt::kNever;
+    worker_of(sink_).drive_once(std::max<rt::Nanos>(longest, 0));
+}
+
+int Loop::fd() const noexcept {
+    return worker_of(sink_).reactor().fd();
+}
+
+std::optional<std::chrono::nanoseconds> Loop::next_timeout() const {
+    const rt::Nanos longest = worker_of(sink_).longest_wait();
+    return longest != rt::kNever ? std::optional(std::chrono::nanoseconds(longest)) : std::nullopt;
+}
+
 void Loop::run_until_done(detail::FutureState& state) {
     own_->drive_until_done(state);
     if (!state.done()) {
@@ -89,6 +108,9 @@ void Loop::run_until_done(detail::FutureState& state) {
 }
 
 void Loop::stop() {
+    if (own_ == nullptr) {
+        throw RuntimeError("stop(): this loop is a runtime's, which ends with its run()");
+    }
     worker_of(sink_).stop();
 }
 

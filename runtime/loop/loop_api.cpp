@@ -1,6 +1,6 @@
 #include <algorithm>
-#include <cmath>
 #include <weft/detail/loop_api.hpp>
+#include <weft/shield_scope.hpp>
 #include <weft/sleep.hpp>
 
 #include "base/clock.hpp"
@@ -99,8 +99,8 @@ Loop* loop_of(Sink* sink) noexcept {
     return life_here_or_elsewhere(sink) != 0 ? sink->loop() : nullptr;
 }
 
-Ref<FutureState> running_task() {
-    return Ref<FutureState>::share(rt::require_task("current_task()").current);
+Ref<FutureState> running_task(const char* what) {
+    return Ref<FutureState>::share(rt::require_task(what).current);
 }
 
 const char* status_name(Status status) noexcept {
@@ -128,8 +128,10 @@ void throw_already_done(const FutureState& state, const char* what) {
     );
 }
 
-void throw_taken() {
-    throw InvalidStateError("the result can only be moved, and somebody has taken it");
+void throw_taken(const FutureState& state) {
+    throw InvalidStateError(
+        "the result of " + subject(state) + " can only be moved, and somebody has taken it"
+    );
 }
 
 void throw_task_is_not_settable(const char* what) {
@@ -153,6 +155,14 @@ void tell_when_done(FutureState& state, Ref<DoneCallback> callback) {
     CallbackListener::add(state, std::move(callback), here, here != nullptr ? here->life() : 0);
 }
 
+void wait_shielded(FutureState& state) {
+    state.wait_shielded();
+}
+
+TaskKind running_kind() {
+    return rt::require_task("shield_scope()").current->kind;
+}
+
 std::string task_name(const FutureState& task) {
     return as_task(task).display_name();
 }
@@ -169,6 +179,30 @@ std::uint32_t task_uncancel(FutureState& task) noexcept {
     return as_task(task).uncancel();
 }
 
+CancelReceipt task_cancel(FutureState& task) {
+    const TaskState& its = as_task(task);
+    const bool alone = !its.sleep.cancel_marked();
+    const std::uint32_t delivered = its.cancels_delivered.load(rt::relaxed);
+    task.cancel({});
+    return {delivered, alone ? task_cancelling(task) : 0};
+}
+
+void task_withdraw_cancel(FutureState& task, const CancelReceipt& receipt) noexcept {
+    TaskState& its = as_task(task);
+    if (receipt.requests != 0 && receipt.delivered == its.cancels_delivered.load(rt::relaxed)) {
+        its.withdraw_cancel(receipt.requests);
+    }
+}
+
+std::chrono::steady_clock::time_point deadline_after(Delay delay) noexcept {
+    Sink* const loop = running_sink();
+    const rt::Nanos now = loop != nullptr ? loop->now() : rt::monotonic_now();
+    const rt::Nanos length = delay.nanos().count();
+    return std::chrono::steady_clock::time_point(
+        std::chrono::nanoseconds(length < rt::kNever - now ? now + length : rt::kNever)
+    );
+}
+
 }  // namespace weft::detail
 
 namespace weft {
@@ -182,20 +216,7 @@ void detail::sleep_for(std::chrono::nanoseconds duration) {
         rt::yield_now();
         return;
     }
-    const rt::Nanos now = rt::monotonic_now();
-    const rt::Nanos length = duration.count();
-    rt::sleep_until(length < rt::kNever - now ? now + length : rt::kNever);
-}
-
-void detail::sleep_seconds(double seconds) {
-    if (std::isnan(seconds)) {
-        throw ValueError("sleep(): the delay is NaN, a number of seconds was expected");
-    }
-    constexpr double kMostSeconds = 9e9;
-    constexpr double kNanosPerSecond = 1e9;
-    const double bounded = std::min(seconds, kMostSeconds);
-    sleep_for(std::chrono::nanoseconds(static_cast<rt::Nanos>(std::ceil(bounded * kNanosPerSecond)))
-    );
+    rt::sleep_until(deadline_after(duration).time_since_epoch().count());
 }
 
 }  // namespace weft

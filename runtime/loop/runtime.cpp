@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -6,6 +7,8 @@
 #include "base/check.hpp"
 #include "fiber/overflow.hpp"
 #include "loop/dump.hpp"
+#include "loop/exception_handler.hpp"
+#include "loop/interrupt.hpp"
 #include "loop/runtime_state.hpp"
 #include "sched/affinity.hpp"
 #include "sched/environment.hpp"
@@ -34,6 +37,12 @@ std::optional<rt::PinPolicy> policy_of(Pin pin) {
 }
 
 rt::SchedulerOptions scheduler_options(const RuntimeOptions& options) {
+    if (options.workers < 0) {
+        throw ValueError(
+            "RuntimeOptions.workers is " + std::to_string(options.workers) +
+            "; a number of loops was expected, or 0 for one per core"
+        );
+    }
     rt::SchedulerOptions result;
     result.workers =
         options.workers > 0 ? options.workers : rt::workers_from_environment().value_or(0);
@@ -41,6 +50,7 @@ rt::SchedulerOptions scheduler_options(const RuntimeOptions& options) {
     result.stack_bytes = options.stack_bytes;
     result.hop = options.hop || rt::environment("WEFT_HOP") == "1";
     result.in_place = rt::environment("WEFT_IN_PLACE") != "0";
+    result.virtual_time = options.virtual_time;
     result.name = options.name;
     return result;
 }
@@ -90,11 +100,25 @@ Runtime::State::State(const RuntimeOptions& given)
 }
 
 Runtime::Runtime(RuntimeOptions options) {
+    constexpr std::size_t kMostStackBytes = std::size_t{1} << 30;
+    if (options.stack_bytes > kMostStackBytes) {
+        throw ValueError(
+            "RuntimeOptions::stack_bytes is " + std::to_string(options.stack_bytes) + ", at most " +
+            std::to_string(kMostStackBytes) + " were expected"
+        );
+    }
     rt::set_describe_current(&describe_current_task);
+    rt::install_error_reporter();
     rt::set_stack_owner_describer([](const rt::Stack&, char* out, std::size_t size) {
         describe_current_task(out, size);
     });
     state_ = std::make_unique<State>(options);
+    for (const auto& loop : state_->loops) {
+        loop->runtime_ = this;
+    }
+    if (state_->options.debug || rt::environment("WEFT_DEBUG") == "1") {
+        state_->set_debug(true);
+    }
 }
 
 Runtime::~Runtime() {
@@ -107,6 +131,9 @@ Runtime::~Runtime() {
 }
 
 Loop& Runtime::loop(int index) {
+    if (state_->loops.empty()) {
+        throw RuntimeError("loop(" + std::to_string(index) + "): the runtime is shut down");
+    }
     if (index < 0 || index >= workers()) {
         throw ValueError(
             "loop(" + std::to_string(index) + "): there are " + std::to_string(workers()) +
@@ -124,6 +151,9 @@ void Runtime::check_can_run() const {
     if (rt::current_carrier() != nullptr) {
         throw RuntimeError("run() cannot be called from a running event loop");
     }
+    if (!state_->takes_tasks()) {
+        throw RuntimeError("run(): the runtime is shut down");
+    }
 }
 
 void Runtime::start() {
@@ -135,8 +165,21 @@ void Runtime::start() {
 
 void Runtime::run_until_done(detail::FutureState& state) {
     rt::install_overflow_handler();
-    static_cast<void>(state_->start_threads(1));  // a shutdown sees to the task by itself
-    drive_or_wait(state);
+    try {
+        static_cast<void>(state_->start_threads(1));  // a shutdown sees to the task by itself
+        if (!state_->options.handle_sigint) {
+            drive_or_wait(state);
+            return;
+        }
+        const rt::Interrupt interrupt(state_->scheduler->worker(0), state);
+        drive_or_wait(state);
+        if (interrupt.ended_task()) {
+            throw KeyboardInterrupt();
+        }
+    } catch (...) {
+        state.cancel({});  // whoever runs the loop next must not call what the caller has given up
+        throw;
+    }
 }
 
 void Runtime::drive_or_wait(detail::FutureState& state) {
@@ -173,6 +216,30 @@ void Runtime::drive_until_done(detail::FutureState& state) {
     } else {
         listener->self_until_told.reset();
     }
+}
+
+void Runtime::set_exception_handler(const ExceptionHandler& handler) {
+    for (const auto& loop : state_->loops) {
+        loop->set_exception_handler(handler);
+    }
+}
+
+std::vector<AnyTask> Runtime::all_tasks() const {
+    auto states = state_->live_tasks();
+    std::sort(states.begin(), states.end(), [](const auto& left, const auto& right) {
+        return static_cast<const rt::TaskState&>(*left).id <
+               static_cast<const rt::TaskState&>(*right).id;
+    });
+    std::vector<AnyTask> tasks;
+    tasks.reserve(states.size());
+    for (auto& state : states) {
+        tasks.emplace_back(std::move(state));
+    }
+    return tasks;
+}
+
+std::vector<AnyTask> all_tasks() {
+    return get_running_loop().runtime().all_tasks();
 }
 
 std::string Runtime::dump_tasks() const {

@@ -5,8 +5,10 @@
 #include <memory>
 #include <mutex>
 #include <vector>
+#include <weft/executor.hpp>
 #include <weft/runtime.hpp>
 
+#include "loop/stall_monitor.hpp"
 #include "sched/scheduler.hpp"
 
 namespace weft {
@@ -30,17 +32,29 @@ struct Runtime::State {
     /// is at it.
     [[nodiscard]] bool begin_shutdown();
     void end_shutdown() noexcept;
-    void stop_threads() noexcept;
-    /// Until no run() drives loop 0.
-    void wait_for_loop0() noexcept;
+    [[nodiscard]] bool stop_threads(std::chrono::steady_clock::time_point deadline);
     void give_up() noexcept;
-    /// The tasks that have not ended, but one.
-    [[nodiscard]] std::vector<detail::Ref<detail::FutureState>> live_tasks(
-        const detail::FutureState* but = nullptr
-    ) const;
-    /// Cancels rounds of tasks until none is left or the time is up; true when none is. Runs as a
-    /// task.
-    [[nodiscard]] bool cancel_tasks(std::chrono::steady_clock::time_point deadline) const;
+    /// The tasks that have not ended.
+    [[nodiscard]] std::vector<detail::Ref<detail::FutureState>> live_tasks() const;
+    /// Whether there is any. Needs no memory.
+    [[nodiscard]] bool has_tasks() const noexcept;
+    /// Until a shutdown begins.
+    [[nodiscard]] bool takes_tasks() const;
+    void cancel_each_task() const;
+    [[nodiscard]] bool cancel_tasks(std::chrono::steady_clock::time_point deadline);
+
+    // ---- what blocks
+
+    [[nodiscard]] ThreadPoolExecutor& default_executor();
+    /// Cancels what is queued and waits for what runs, for as long as `limit`.
+    void end_executor(std::chrono::nanoseconds limit) noexcept;
+
+    // ---- debug mode
+
+    void set_debug(bool enabled);
+    [[nodiscard]] bool get_debug() const;
+    void set_slow(std::chrono::nanoseconds slow);
+    [[nodiscard]] std::chrono::nanoseconds slow() const;
 
     RuntimeOptions options;
     std::vector<std::unique_ptr<Loop>> loops;
@@ -50,13 +64,20 @@ struct Runtime::State {
 private:
     enum class Phase { Open, Ending, Ended };
 
-    std::mutex mutex_;  // for what follows
+    void give_every_loop_a_thread() noexcept;
+    [[nodiscard]] bool drive_loop0_for(std::chrono::nanoseconds limit);
+
+    mutable std::mutex mutex_;  // for what follows
     std::condition_variable loop0_is_free_;
     bool loop0_has_thread_ = false;
     bool loop0_is_driven_ = false;  // by a run()
     bool loop0_wants_thread_ = false;
     Phase phase_ = Phase::Open;
     std::condition_variable has_ended_;
+    std::unique_ptr<ThreadPoolExecutor> executor_;
+    bool executor_ended_ = false;
+    std::chrono::nanoseconds slow_ = std::chrono::milliseconds(100);
+    std::unique_ptr<rt::StallMonitor> monitor_;  // in debug mode
 };
 
 }  // namespace weft

@@ -1,20 +1,37 @@
 #include <algorithm>
 #include <chrono>
+#include <new>
 #include <string>
 #include <system_error>
 #include <utility>
-#include <weft/sleep.hpp>
+#include <weft/future.hpp>
 
+#include "base/clock.hpp"
 #include "base/log.hpp"
+#include "loop/dump.hpp"
+#include "loop/exception_handler.hpp"
 #include "loop/runtime_state.hpp"
-#include "task/park.hpp"
-#include "task/record_pool.hpp"
+#include "task/carrier.hpp"
 
 // Which threads drive a runtime's loops, and how it ends.
 
 namespace weft {
 
 using std::chrono::steady_clock;
+
+namespace {
+
+/// Says what somebody is left to, as far as there is memory to say it in.
+template <class Text>
+void log_error_of(const Text& text) noexcept {
+    try {
+        rt::log_error(text());
+    } catch (const std::bad_alloc&) {
+        rt::log_error("shutdown gave up on a loop or a task; there is no memory to say which");
+    }
+}
+
+}  // namespace
 
 bool Runtime::State::start_threads(int first, bool to_shut_down) {
     const std::lock_guard lock(mutex_);
@@ -25,8 +42,12 @@ bool Runtime::State::start_threads(int first, bool to_shut_down) {
         loop0_wants_thread_ = true;
         first = 1;
     }
+    // Also where one was refused: those before it have theirs.
+    struct Note {
+        State& state;
+        ~Note() { state.loop0_has_thread_ = state.scheduler->has_thread(0); }
+    } const note{*this};
     scheduler->start_threads(first);
-    loop0_has_thread_ = loop0_has_thread_ || first == 0;
     return true;
 }
 
@@ -46,25 +67,31 @@ void Runtime::State::leave_loop0() noexcept {
     if (std::exchange(loop0_wants_thread_, false) && scheduler != nullptr) {
         try {
             scheduler->start_threads(0);
-            loop0_has_thread_ = true;
-        } catch (const std::system_error& error) {
-            rt::log_error(std::string("loop 0 gets no thread: ") + error.what());
+        } catch (const std::exception& error) {
+            rt::log_error("a loop gets no thread: ", error.what());
         }
+        loop0_has_thread_ = scheduler->has_thread(0);
     }
     loop0_is_free_.notify_all();
 }
 
-/// Ends the loops' threads; what is ready stays so. Nobody else starts any in this phase, so the
-/// lock need not be held, under which a callback may be asking for something.
-void Runtime::State::stop_threads() noexcept {
-    scheduler->stop_threads();
-    const std::lock_guard lock(mutex_);
-    loop0_has_thread_ = false;
-}
-
-void Runtime::State::wait_for_loop0() noexcept {
+/// Ends the loops' threads, and waits for a run() that drives loop 0; what is ready stays so. False
+/// when one of them did not leave its loop in time: it is left to itself. Nobody else starts any in
+/// this phase, so the lock need not be held, under which a callback may be asking for something.
+bool Runtime::State::stop_threads(steady_clock::time_point deadline) {
+    constexpr auto kGrace = std::chrono::milliseconds(100);  // it may have been told just now
+    deadline = std::max(deadline, steady_clock::now() + kGrace);
+    bool all = true;
+    for (const int stuck : scheduler->stop_threads(deadline)) {
+        all = false;
+        log_error_of([&] {
+            return "shutdown gave up on loop " + std::to_string(stuck) + ", which is kept by " +
+                   rt::describe_running(scheduler->worker(stuck));
+        });
+    }
     std::unique_lock lock(mutex_);
-    loop0_is_free_.wait(lock, [this] { return !loop0_is_driven_; });
+    loop0_has_thread_ = false;
+    return loop0_is_free_.wait_until(lock, deadline, [this] { return !loop0_is_driven_; }) && all;
 }
 
 /// The tasks that are left keep their stacks and the loops they belong to: unwinding them by force
@@ -76,6 +103,11 @@ void Runtime::State::give_up() noexcept {
         static_cast<void>(loop.release());
     }
     loops.clear();
+}
+
+bool Runtime::State::takes_tasks() const {
+    const std::lock_guard lock(mutex_);
+    return phase_ == Phase::Open;
 }
 
 bool Runtime::State::begin_shutdown() {
@@ -94,28 +126,71 @@ void Runtime::State::end_shutdown() noexcept {
     has_ended_.notify_all();
 }
 
-std::vector<detail::Ref<detail::FutureState>> Runtime::State::live_tasks(
-    const detail::FutureState* but
-) const {
+std::vector<detail::Ref<detail::FutureState>> Runtime::State::live_tasks() const {
     std::vector<detail::Ref<detail::FutureState>> tasks;
-    rt::RecordPool::shared().for_each([&](rt::TaskState& task) {
-        if (task.loop()->runtime() == identity && &task != but) {
-            tasks.push_back(detail::Ref<detail::FutureState>::share(&task));
-        }
-    });
+    rt::TaskWalk walk(identity);
+    while (auto task = walk.next()) {
+        tasks.push_back(std::move(task));
+    }
     return tasks;
 }
 
-bool Runtime::State::cancel_tasks(steady_clock::time_point deadline) const {
-    constexpr auto kShortest = std::chrono::microseconds(100);
+bool Runtime::State::has_tasks() const noexcept {
+    return static_cast<bool>(rt::TaskWalk(identity).next());
+}
+
+namespace {
+
+/// Lets time pass for whoever ends a runtime: a task of another one waits as a task does, and may not
+/// be cancelled in it. Without memory for that it keeps its thread meanwhile.
+void pause_for(std::chrono::nanoseconds pause) noexcept {
+    if (const rt::Carrier* const carrier = rt::current_carrier();
+        carrier != nullptr && carrier->current != nullptr) {
+        try {
+            const Future<void> over;
+            get_running_loop().call_later(pause, [over] { over.set_result(); });
+            over.state()->wait_shielded();
+            return;
+        } catch (const std::exception&) {
+            // No memory for the future or the timer, or that loop was given up: nothing waits yet.
+        }
+    }
+    rt::block_thread_for(pause.count());
+}
+
+steady_clock::time_point deadline_in(std::chrono::nanoseconds limit) {
+    constexpr std::chrono::nanoseconds kAgesHence = std::chrono::hours(24 * 365 * 100);
+    return steady_clock::now() + std::min(limit, kAgesHence);
+}
+
+}  // namespace
+
+/// Those who are there now: what they make to clean up with is not to end before it has begun. That
+/// may happen only where there is no memory for a list.
+void Runtime::State::cancel_each_task() const {
+    std::vector<detail::Ref<detail::FutureState>> tasks;
+    try {
+        tasks = live_tasks();
+    } catch (const std::bad_alloc&) {
+        rt::TaskWalk walk(identity);
+        while (const auto task = walk.next()) {
+            task->cancel({});
+        }
+    }
+    for (const auto& task : tasks) {
+        task->cancel({});
+    }
+}
+
+/// Cancels rounds of tasks until none is left or the time is up; true when none is. Needs no memory.
+bool Runtime::State::cancel_tasks(steady_clock::time_point deadline) {
+    constexpr auto kShortest = std::chrono::microseconds(50);
     constexpr auto kLongest = std::chrono::milliseconds(10);
     constexpr auto kBetweenRounds = std::chrono::milliseconds(500);
-    const auto self = detail::running_task();
     auto next_round = steady_clock::now();
     std::chrono::nanoseconds pause = kShortest;
     for (;;) {
-        const auto tasks = live_tasks(self.get());
-        if (tasks.empty()) {
+        if (!has_tasks()) {
             return true;
         }
         const auto now = steady_clock::now();
@@ -123,39 +198,38 @@ bool Runtime::State::cancel_tasks(steady_clock::time_point deadline) const {
             return false;
         }
         if (now >= next_round) {  // again for those who swallowed it
-            for (const auto& task : tasks) {
-                task->cancel({});
-            }
+            give_every_loop_a_thread();
+            cancel_each_task();
             next_round = now + kBetweenRounds;
-            weft::yield();
-            continue;
         }
-        weft::sleep(pause);
+        if (!drive_loop0_for(pause)) {
+            pause_for(pause);
+        }
         pause = std::min<std::chrono::nanoseconds>(2 * pause, kLongest);
     }
 }
 
-/// Runs cancel_tasks() as a task of loop 0, on this thread if no other drives that.
-bool Runtime::cancel_everything(steady_clock::time_point deadline) {
-    State& state = *state_;
-    const auto cancel = [&state, deadline] { return state.cancel_tasks(deadline); };
-    // Not Loop::create_task(): that door is shut.
-    const Future<bool> task(detail::Ref<detail::FutureState>::adopt(detail::make_task(
-        cancel, detail::TaskKind::Pinned, loop(0).sink_, "shutdown", detail::Site::current()
-    )));
-    const bool can_drive = rt::current_carrier() == nullptr;
+void Runtime::State::give_every_loop_a_thread() noexcept {
     try {
-        static_cast<void>(state.start_threads(can_drive ? 1 : 0, true));
-    } catch (const std::system_error& error) {
-        rt::log_error(std::string("shutdown() gets no thread for a loop: ") + error.what());
-        if (!can_drive) {
-            return false;
-        }
+        static_cast<void>(start_threads(0, true));
+    } catch (const std::exception& error) {
+        rt::log_error("shutdown(): ", error.what());
     }
-    if (can_drive) {
-        drive_or_wait(*task.state());
+}
+
+/// Where loop 0 has no thread: a turn of it on this one. False when that cannot be.
+bool Runtime::State::drive_loop0_for(std::chrono::nanoseconds limit) {
+    if (rt::current_carrier() != nullptr || !take_loop0()) {
+        return false;
     }
-    return task.take(false);
+    bool driven = true;
+    try {
+        scheduler->worker(0).drive_once(limit.count());
+    } catch (const std::bad_alloc&) {
+        driven = false;  // no stack for the run loop; there may be one when a task has ended
+    }
+    leave_loop0();
+    return driven;
 }
 
 void Runtime::shutdown() {
@@ -172,31 +246,34 @@ void Runtime::shutdown() {
         ~End() { state.end_shutdown(); }
     } const end{state};
     state.scheduler->shut_door();
-    const auto deadline = steady_clock::now() + state.options.shutdown_timeout;
+    const auto deadline = deadline_in(state.options.shutdown_timeout);
     bool clean = true;
     do {
-        if (!state.live_tasks().empty()) {
-            clean = cancel_everything(deadline);
+        if (state.has_tasks() && !state.cancel_tasks(deadline)) {
+            clean = false;
+            log_error_of([this] {
+                return "shutdown gave up on tasks that did not end when cancelled:\n" +
+                       dump_tasks();
+            });
         }
-        if (!clean) {
-            rt::log_error(
-                "shutdown gave up on tasks that did not end when cancelled:\n" + dump_tasks()
-            );
-        } else {
-            state.wait_for_loop0();
-        }
-        state.stop_threads();
+        clean = state.stop_threads(deadline) && clean;
         // A callback that came in between may have made a task.
-    } while (clean && !state.live_tasks().empty());
+    } while (clean && state.has_tasks());
     for (const auto& loop : state.loops) {
         loop->closed_.store(true, std::memory_order_release);
     }
+    state.set_debug(false);
+    // Of a task that was given up it may be the very job that does not end.
+    state.end_executor(
+        clean ? state.options.executor_shutdown_timeout : std::chrono::nanoseconds(0)
+    );
     if (!clean) {
         state.give_up();
         return;
     }
     for (int i = 0; i < state.scheduler->width(); ++i) {
         state.scheduler->worker(i).drop_callbacks();
+        rt::forget_exception_handler(&state.scheduler->worker(i));
     }
 }
 

@@ -6,6 +6,9 @@
 namespace weft::detail {
 namespace {
 
+// Empty nodes that a queue keeps: as many as go through one that is filled and emptied in turn.
+constexpr std::size_t kMostSpares = 1024;
+
 /// A waiter's own variable, through which a waker tells it what it was granted.
 template <class T>
 std::uintptr_t address_of(T& variable) noexcept {
@@ -19,13 +22,16 @@ T& variable_at(std::uintptr_t address) noexcept {
 }  // namespace
 
 QueueCore::QueueCore(
-    std::ptrdiff_t maxsize, void (*destroy)(QueueNode&) noexcept, QueueOrder order
+    std::ptrdiff_t maxsize, const QueueOperations& operations, QueueOrder order
 ) noexcept
-    : items_(order), maxsize_(maxsize), destroy_(destroy) {}
+    : items_(order), maxsize_(maxsize), operations_(operations) {}
 
 QueueCore::~QueueCore() {
     while (QueueNode* const node = items_.pop()) {
-        destroy_(*node);
+        operations_.destroy(*node);
+    }
+    while (spares_ != nullptr) {
+        operations_.destroy(*std::exchange(spares_, spares_->next));
     }
 }
 
@@ -42,53 +48,53 @@ bool QueueCore::exhausted() const noexcept {
 }
 
 void QueueCore::reserve() {
+    lock_at_place();
+    ++making_;
+    unlock();
+}
+
+bool QueueCore::try_reserve() {
+    lock_open();
+    const bool reserved = has_place();
+    making_ += reserved ? 1U : 0U;
+    unlock();
+    return reserved;
+}
+
+/// Returns with the lock, throws without it.
+void QueueCore::lock_open() {
     lock();
     if (phase_ != Phase::Open) {
         unlock();
         throw QueueShutDown();
     }
+}
+
+/// Waits for a free place. Returns with the lock, throws without it.
+void QueueCore::lock_at_place() {
+    lock_open();
     if (has_place()) {
-        ++making_;
-        unlock();
         return;
     }
     bool place_promised = false;
     putters_wait_ = true;
     putters_.lock();
     unlock();
-    const WaitOutcome outcome =
-        putters_.wait("Queue.put", this, WaitQueue::kNoDeadline, address_of(place_promised));
-    bool reserved = false;
+    const WaitOutcome outcome = putters_.wait("Queue.put", this, address_of(place_promised));
     if (place_promised) {
         WokenList woken;
         lock();
         --promised_;
-        reserved = !outcome.cancelled && phase_ == Phase::Open;
-        if (reserved) {
-            ++making_;
-        } else {
-            place_was_freed(woken);
+        if (!outcome.cancelled() && phase_ == Phase::Open) {
+            return;
         }
+        place_was_freed(woken);
         unlock();
     }
-    if (outcome.cancelled) {
+    if (outcome.cancelled()) {
         throw_cancelled();
     }
-    if (!reserved) {
-        throw QueueShutDown();
-    }
-}
-
-bool QueueCore::try_reserve() {
-    lock();
-    if (phase_ != Phase::Open) {
-        unlock();
-        throw QueueShutDown();
-    }
-    const bool reserved = has_place();
-    making_ += reserved ? 1U : 0U;
-    unlock();
-    return reserved;
+    throw QueueShutDown();
 }
 
 void QueueCore::unreserve() noexcept {
@@ -105,22 +111,87 @@ void QueueCore::deliver(QueueNode& node) noexcept {
     lock();
     --making_;
     if (phase_ == Phase::Immediate) {
-        const auto destroy = destroy_;
+        const auto destroy = operations_.destroy;
         unlock();
         destroy(node);  // put just before the shutdown, and thrown away by it
         return;
     }
-    ++unfinished_;
-    node.sequence = next_sequence_++;
-    offer(node, woken);
+    accept(node, woken);
     unlock();
+}
+
+void QueueCore::put_plain(const void* item) {
+    lock_at_place();
+    put_in_place_and_unlock(item);
+}
+
+bool QueueCore::try_put_plain(const void* item) {
+    lock_open();
+    if (!has_place()) {
+        unlock();
+        return false;
+    }
+    put_in_place_and_unlock(item);
+    return true;
+}
+
+void QueueCore::put_in_place_and_unlock(const void* item) {
+    QueueNode* node = spares_;
+    if (node != nullptr) [[likely]] {
+        WokenList woken;
+        spares_ = node->next;
+        --spare_count_;
+        operations_.copy_in(*node, item);
+        accept(*node, woken);
+        unlock();
+        return;
+    }
+    ++making_;
+    unlock();
+    try {
+        node = operations_.make(item);
+    } catch (...) {
+        unreserve();
+        throw;
+    }
+    deliver(*node);
 }
 
 QueueNode& QueueCore::take() {
     WokenList woken;
+    QueueNode& node = receive_and_lock(woken);
+    unlock();
+    return node;
+}
+
+void QueueCore::get_plain(void* item) {
+    WokenList woken;
+    copy_out_and_unlock(receive_and_lock(woken), item);
+}
+
+bool QueueCore::try_get_plain(void* item) {
+    WokenList woken;
+    QueueNode* const node = try_receive_and_lock(woken);
+    if (node != nullptr) {
+        copy_out_and_unlock(*node, item);
+    }
+    return node != nullptr;
+}
+
+void QueueCore::copy_out_and_unlock(QueueNode& node, void* item) noexcept {
+    operations_.copy_out(node, item);
+    const auto destroy = operations_.destroy;
+    QueueNode* const surplus = keep(node);
+    unlock();
+    if (surplus != nullptr) {
+        destroy(*surplus);
+    }
+}
+
+/// Waits for the next node. Returns with the lock, throws without it.
+QueueNode& QueueCore::receive_and_lock(WokenList& woken) {
     lock();
     if (QueueNode* const node = pop(woken)) {
-        unlock();
         return *node;
     }
     if (exhausted()) {
@@ -128,45 +199,56 @@ QueueNode& QueueCore::take() {
         throw QueueShutDown();
     }
     QueueNode* received = nullptr;
-    const WaitOutcome outcome =
-        getters_.wait("Queue.get", this, WaitQueue::kNoDeadline, address_of(received));
+    const WaitOutcome outcome = getters_.wait("Queue.get", this, address_of(received));
     bool dropped = received == nullptr;
     if (!dropped) {
         lock();
         --handed_;
         // A shutdown(immediate) since then has counted it among those it threw away.
         dropped = phase_ == Phase::Immediate;
-        if (outcome.cancelled && !dropped) {
+        if (outcome.cancelled() && !dropped) {
             offer(*received, woken);
         } else {
             place_was_freed(woken);
             end_if_exhausted(woken);
         }
-        const auto destroy = destroy_;
+        if (!dropped && !outcome.cancelled()) {
+            return *received;
+        }
+        const auto destroy = operations_.destroy;
         unlock();
+        woken.submit();  // first: an item's destructor may wait for one of them
         if (dropped) {
             destroy(*received);
         }
     }
-    if (outcome.cancelled) {
+    if (outcome.cancelled()) {
         throw_cancelled();
     }
-    if (dropped) {
-        throw QueueShutDown();
-    }
-    return *received;
+    throw QueueShutDown();
 }
 
 QueueNode* QueueCore::try_take() {
     WokenList woken;
+    QueueNode* const node = try_receive_and_lock(woken);
+    if (node != nullptr) {
+        unlock();
+    }
+    return node;
+}
+
+/// The next node, with the lock; null, or throws, without it.
+QueueNode* QueueCore::try_receive_and_lock(WokenList& woken) {
     lock();
-    QueueNode* const node = pop(woken);
-    const bool ended = node == nullptr && exhausted();
+    if (QueueNode* const node = pop(woken)) {
+        return node;
+    }
+    const bool ended = exhausted();
     unlock();
     if (ended) {
         throw QueueShutDown();
     }
-    return node;
+    return nullptr;
 }
 
 void QueueCore::restore(QueueNode& node) noexcept {
@@ -174,8 +256,9 @@ void QueueCore::restore(QueueNode& node) noexcept {
     lock();
     if (phase_ == Phase::Immediate) {
         discount(1, woken);
-        const auto destroy = destroy_;
+        const auto destroy = operations_.destroy;
         unlock();
+        woken.submit();
         destroy(node);
         return;
     }
@@ -211,7 +294,7 @@ void QueueCore::shutdown(bool immediate) noexcept {
     WokenList woken;
     lock();
     QueueNode* dropped = nullptr;
-    if (immediate) {
+    if (immediate && phase_ != Phase::Immediate) {
         phase_ = Phase::Immediate;
         discount(items_.size() + handed_, woken);
         while (QueueNode* const node = items_.pop()) {
@@ -227,8 +310,9 @@ void QueueCore::shutdown(bool immediate) noexcept {
     putters_.wake_all(woken);
     putters_.unlock();
     putters_wait_ = false;
-    const auto destroy = destroy_;
+    const auto destroy = operations_.destroy;
     unlock();
+    woken.submit();
     while (dropped != nullptr) {
         destroy(*std::exchange(dropped, dropped->next));
     }
@@ -246,6 +330,24 @@ bool QueueCore::full() noexcept {
     const bool full = !has_place();
     unlock();
     return full;
+}
+
+/// Counts a node that was put, and offers it. With the lock.
+void QueueCore::accept(QueueNode& node, WokenList& woken) noexcept {
+    ++unfinished_;
+    node.sequence = next_sequence_++;
+    offer(node, woken);
+}
+
+/// Keeps a node that a plain item was copied out of; returns it if there are enough. With the lock.
+QueueNode* QueueCore::keep(QueueNode& node) noexcept {
+    if (spare_count_ == kMostSpares) {
+        return &node;
+    }
+    ++spare_count_;
+    node.next = spares_;
+    spares_ = &node;
+    return nullptr;
 }
 
 /// Gives a node to the first get() that waits, or puts it in. With the lock.

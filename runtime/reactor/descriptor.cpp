@@ -19,8 +19,8 @@ int Readiness::take(const char* what, const void* object) {
             return 0;
         }
         const detail::WaitOutcome outcome = queue_.wait(what, object);
-        if (outcome.cancelled) {
-            if (outcome.granted) {
+        if (outcome.cancelled()) {
+            if (outcome.granted()) {
                 set();  // the wake-up was for somebody: let another have it
             }
             return -ECANCELED;

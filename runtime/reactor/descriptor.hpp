@@ -59,6 +59,10 @@ public:
         return direction == Direction::Read ? read_ : write_;
     }
 
+    /// Whether a read may give less than there is: it stops before urgent data.
+    void set_urgent(bool urgent) noexcept { urgent_.store(urgent, relaxed); }
+    [[nodiscard]] bool urgent() const noexcept { return urgent_.load(relaxed); }
+
     /// Keeps the descriptor open until unuse(); false when it is closed.
     [[nodiscard]] bool use() noexcept;
     void unuse() noexcept;
@@ -77,6 +81,7 @@ private:
     Atomic<std::uint32_t> users_{kClosed};
     Readiness read_{true};
     Readiness write_{true};
+    Atomic<bool> urgent_{false};  // relaxed: whoever sets it sets the readiness after it, by a lock
     Descriptor* next_free_ = nullptr;
 };
 

@@ -43,6 +43,7 @@ Descriptor* DescriptorTable::give_out(int fd, bool ready) noexcept {
     slot.fd_ = fd;
     slot.read_.reopen(ready);
     slot.write_.reopen(ready);
+    slot.set_urgent(false);
     slot.generation_.fetch_add(1, acq_rel);
     slot.users_.store(0, release);
     return &slot;

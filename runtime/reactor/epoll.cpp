@@ -29,6 +29,7 @@ public:
 
     int wait(Nanos timeout) noexcept override;
     void dispatch() noexcept override;
+    int fd() const noexcept override { return epoll_.get(); }
     void wake() noexcept override;
     std::error_code attach(int fd, bool ready, Descriptor*& descriptor) noexcept override;
     ssize_t perform(Operation& operation) override;
@@ -104,6 +105,9 @@ void EpollReactor::dispatch() noexcept {
         if (descriptor == nullptr) {
             continue;  // closed by somebody earlier in this batch, or elsewhere
         }
+        if ((event.events & EPOLLPRI) != 0) {
+            descriptor->set_urgent(true);
+        }
         if ((event.events & kReadable) != 0) {
             descriptor->readiness(Direction::Read).set(woken, (event.events & kEnded) != 0);
         }
@@ -126,7 +130,7 @@ std::error_code EpollReactor::attach(int fd, bool ready, Descriptor*& descriptor
         return std::make_error_code(std::errc::not_enough_memory);
     }
     epoll_event event{};
-    event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+    event.events = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET;
     event.data.u64 = DescriptorTable::tag(*descriptor);
     const int added = checked(::epoll_ctl, epoll_.get(), EPOLL_CTL_ADD, fd, &event);
     if (added < 0) {
@@ -177,8 +181,13 @@ ssize_t attempt(Operation& operation, bool& more) noexcept {
     switch (operation.kind) {
         case Operation::Kind::Receive: {
             const ssize_t count = retried(::recv, fd, operation.buffer, operation.size, 0);
-            // A stream that gave less than it was asked for is empty: the next edge will tell.
-            more = count > 0 && static_cast<std::size_t>(count) == operation.size;
+            // A stream that gave less than it was asked for is empty: the next edge will tell. But
+            // one byte of urgent data ends a read before it, and no edge tells of what is behind it.
+            more = count > 0 && (static_cast<std::size_t>(count) == operation.size ||
+                                 operation.descriptor.urgent());
+            if (count == -EAGAIN) {
+                operation.descriptor.set_urgent(false);
+            }
             return count;
         }
         case Operation::Kind::Send: {

@@ -30,6 +30,8 @@ public:
 
     // ---- any thread
 
+    /// Readable while wait(0) would find something.
+    [[nodiscard]] virtual int fd() const noexcept = 0;
     /// Ends the current or the next wait(). One system call: called once per sleep.
     virtual void wake() noexcept = 0;
     /// Watches a non-blocking descriptor, which it owns from here on; on failure the caller does.

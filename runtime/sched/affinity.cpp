@@ -14,23 +14,12 @@
 namespace weft::rt {
 namespace {
 
-/// A kernel's mask of any size: cpu_set_t alone ends at CPU 1023.
-class Mask {
-public:
-    explicit Mask(std::size_t parts) : parts_(parts) {}
+/// A kernel's mask of any size: cpu_set_t alone ends at CPU 1023. All zero at first: no CPU.
+using Mask = std::vector<cpu_set_t>;
 
-    [[nodiscard]] std::size_t bytes() const noexcept { return parts_.size() * sizeof(cpu_set_t); }
-    [[nodiscard]] int capacity() const noexcept { return static_cast<int>(bytes() * 8); }
-    [[nodiscard]] cpu_set_t* data() noexcept { return parts_.data(); }
-
-    void add(int cpu) noexcept { CPU_SET_S(static_cast<std::size_t>(cpu), bytes(), data()); }
-    [[nodiscard]] bool has(int cpu) noexcept {
-        return CPU_ISSET_S(static_cast<std::size_t>(cpu), bytes(), data());
-    }
-
-private:
-    std::vector<cpu_set_t> parts_;  // all zero at first: no CPU
-};
+std::size_t bytes_of(const Mask& mask) noexcept {
+    return mask.size() * sizeof(cpu_set_t);
+}
 
 constexpr std::size_t kMaskPartsMax = 64;  // 65,536 CPUs, eight times what Linux builds for
 constexpr int kCpuMax = static_cast<int>(kMaskPartsMax * sizeof(cpu_set_t) * 8) - 1;
@@ -51,42 +40,48 @@ bool append_range(std::string_view text, CpuList& cpus) {
     return true;
 }
 
+/// Empty if the kernel will not say.
+Mask thread_mask() {
+    // EINVAL says that the kernel has more CPUs than the mask has room for.
+    int result = -EINVAL;
+    for (std::size_t parts = 1; parts <= kMaskPartsMax && result == -EINVAL; parts *= 2) {
+        Mask mask(parts);
+        result = checked(::sched_getaffinity, kCallingThread, bytes_of(mask), mask.data());
+        if (result == 0) {
+            return mask;
+        }
+    }
+    return {};
+}
+
+std::error_code set_thread_mask(const Mask& mask) noexcept {
+    const int result = checked(::sched_setaffinity, kCallingThread, bytes_of(mask), mask.data());
+    return {-result, std::system_category()};
+}
+
 }  // namespace
 
 std::optional<CpuList> thread_affinity() {
-    // EINVAL says that the kernel has more CPUs than the mask has room for.
-    for (std::size_t parts = 1; parts <= kMaskPartsMax; parts *= 2) {
-        Mask mask{parts};
-        const int result = checked(::sched_getaffinity, kCallingThread, mask.bytes(), mask.data());
-        if (result == 0) {
-            CpuList cpus;
-            for (int cpu = 0; cpu < mask.capacity(); ++cpu) {
-                if (mask.has(cpu)) {
-                    cpus.push_back(cpu);
-                }
-            }
-            return cpus;
-        }
-        if (result != -EINVAL) {
-            break;
+    const Mask mask = thread_mask();
+    if (mask.empty()) {
+        return std::nullopt;
+    }
+    CpuList cpus;
+    for (std::size_t cpu = 0; cpu < bytes_of(mask) * 8; ++cpu) {
+        if (CPU_ISSET_S(cpu, bytes_of(mask), mask.data())) {
+            cpus.push_back(static_cast<int>(cpu));
         }
     }
-    return std::nullopt;
+    return cpus;
 }
 
 std::error_code set_thread_affinity(const CpuList& cpus) {
     WEFT_CHECK(!cpus.empty(), "bound a thread to no CPU");
-    Mask mask{static_cast<std::size_t>(cpus.back()) / (sizeof(cpu_set_t) * 8) + 1};
+    Mask mask(static_cast<std::size_t>(cpus.back()) / (sizeof(cpu_set_t) * 8) + 1);
     for (const int cpu : cpus) {
-        mask.add(cpu);
+        CPU_SET_S(static_cast<std::size_t>(cpu), bytes_of(mask), mask.data());
     }
-    const int result = checked(
-        ::sched_setaffinity,
-        kCallingThread,
-        mask.bytes(),
-        static_cast<const cpu_set_t*>(mask.data())
-    );
-    return {-result, std::system_category()};
+    return set_thread_mask(mask);
 }
 
 std::optional<CpuList> parse_cpu_list(std::string_view text) {
@@ -119,12 +114,14 @@ std::string format_cpu_list(const CpuList& cpus) {
     return text;
 }
 
+SavedAffinity::SavedAffinity() : mask_(thread_mask()) {}
+
 SavedAffinity::~SavedAffinity() {
-    if (!saved_) {
+    if (mask_.empty()) {
         return;
     }
-    if (const std::error_code error = set_thread_affinity(*saved_)) {
-        log_warning("a thread could not get its CPU affinity back: " + error.message());
+    if (set_thread_mask(mask_)) {
+        log_warning("a thread could not get its CPU affinity back");
     }
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sched.h>
+
 #include <optional>
 #include <string>
 #include <string_view>
@@ -30,13 +32,14 @@ using CpuList = std::vector<int>;
 /// came. To be destroyed on the thread that made it.
 class SavedAffinity {
 public:
-    SavedAffinity() : saved_(thread_affinity()) {}
+    SavedAffinity();
     SavedAffinity(const SavedAffinity&) = delete;
     SavedAffinity& operator=(const SavedAffinity&) = delete;
     ~SavedAffinity();
 
 private:
-    std::optional<CpuList> saved_;
+    // As the kernel gave it, so that giving it back asks for no memory; empty if it did not.
+    std::vector<cpu_set_t> mask_;
 };
 
 }  // namespace weft::rt

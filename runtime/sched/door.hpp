@@ -16,7 +16,7 @@ namespace weft::rt {
 /// All are RMWs of one word, so one comes first. If shut does, enter reads it and no task is made.
 /// If enter does, the door is not empty before leave, and then the task is seen.
 ///
-/// Edge: leave's RMW -> empty's load. Model: tests/model/door_model_test.cpp.
+/// Edges: leave's RMW -> empty's load; open's RMW -> enter's. Model: tests/model/door_model_test.cpp.
 template <template <class> class AtomicOf = Atomic>
 class Door {
 public:
@@ -34,6 +34,9 @@ public:
     void shut() noexcept { word_.fetch_or(kShut, acq_rel); }
     /// After shut(): whether all who were inside have left.
     [[nodiscard]] bool empty() const noexcept { return word_.load(acquire) == kShut; }
+
+    /// Lets people in again.
+    void open() noexcept { word_.fetch_and(~kShut, acq_rel); }
 
 private:
     static constexpr std::uint32_t kShut = 1U << 31;

@@ -51,6 +51,7 @@ public:
     // ---- the loop
 
     [[nodiscard]] bool looks_empty() const noexcept { return word_.load(relaxed) == kEmpty; }
+    [[nodiscard]] bool looks_asleep() const noexcept { return word_.load(relaxed) == kAsleep; }
 
     /// Takes everything, oldest first.
     [[nodiscard]] Node* drain() noexcept {

@@ -129,7 +129,7 @@ private:
         if (shared) {
             static_cast<void>(tail_.exchange(tail, acq_rel));  // publish
         } else {
-            tail_.store(tail, release);
+            tail_.store(tail, relaxed);  // nobody else looks
         }
     }
 

@@ -2,10 +2,14 @@
 
 #include <sys/prctl.h>
 
+#include <cstdio>
 #include <mutex>
+#include <new>
 #include <unordered_map>
+#include <utility>
 
 #include "base/check.hpp"
+#include "base/never_destroyed.hpp"
 #include "base/spin_lock.hpp"
 #include "fiber/overflow.hpp"
 #include "sched/cpu_quota.hpp"
@@ -22,11 +26,39 @@ struct LiveLoops {
 };
 
 LiveLoops& live_loops() {
-    static LiveLoops* const loops = new LiveLoops;  // never destroyed: a late callback may ask
-    return *loops;
+    static NeverDestroyed<LiveLoops> loops;  // a late callback may ask
+    return loops.get();
 }
 
 }  // namespace
+
+void for_each_task(const std::function<void(TaskState&)>& visit) {
+    LiveLoops& loops = live_loops();
+    RecordWalk records;
+    // Each is dropped when the lock is free: it may be the last handle, of an error that is reported.
+    while (const auto reference = records.next()) {
+        auto& task = static_cast<TaskState&>(*reference);
+        const std::lock_guard lock(loops.mutex);
+        if (loops.lives.find(task.loop()) != loops.lives.end()) {
+            visit(task);
+        }
+    }
+}
+
+detail::Ref<detail::FutureState> TaskWalk::next() noexcept {
+    LiveLoops& loops = live_loops();
+    for (;;) {
+        auto reference = records_.next();
+        if (!reference) {
+            return {};
+        }
+        const Sink* const loop = static_cast<TaskState&>(*reference).loop();
+        const std::lock_guard lock(loops.mutex);
+        if (loops.lives.find(loop) != loops.lives.end() && loop->runtime() == runtime_) {
+            return reference;
+        }
+    }
+}
 
 void post_if_alive(Sink* loop, std::uint64_t life, Callback& callback) noexcept {
     LiveLoops& loops = live_loops();
@@ -48,6 +80,16 @@ std::uint64_t life_of(const Sink* loop) noexcept {
     return found != loops.lives.end() ? found->second : 0;
 }
 
+struct Scheduler::SleepingLoops final : VirtualClock::Loops {
+    explicit SleepingLoops(Scheduler& all) : scheduler(all) {}
+    bool no_wake_up_is_due(int index) noexcept override {
+        return scheduler.worker(index).sleeps_undisturbed();
+    }
+    void wake(int index) noexcept override { scheduler.worker(index).reactor().wake(); }
+
+    Scheduler& scheduler;
+};
+
 Scheduler::Scheduler(const SchedulerOptions& options, const std::function<Loop*(int)>& make_loop)
     : options_(options) {
     const Topology topology = Topology::detect();
@@ -58,14 +100,21 @@ Scheduler::Scheduler(const SchedulerOptions& options, const std::function<Loop*(
     if (options.stack_bytes != 0) {
         own_stacks_ = std::make_unique<StackPool>(options.stack_bytes);
     }
+    stuck_.reserve(static_cast<std::size_t>(width_));
+    left_ = std::make_unique<Atomic<bool>[]>(static_cast<std::size_t>(width_));
     stacks_ = own_stacks_ != nullptr ? own_stacks_.get() : &process_stack_pool();
+    if (options.virtual_time) {
+        sleeping_loops_ = std::make_unique<SleepingLoops>(*this);
+        virtual_clock_ = std::make_unique<VirtualClock>(width_, *sleeping_loops_);
+    }
+    Clock& clock = virtual_clock_ != nullptr ? static_cast<Clock&>(*virtual_clock_) : Clock::real();
     for (int index = 0; index < width_; ++index) {
         std::unique_ptr<Reactor> reactor;
         if (const std::error_code error = make_epoll_reactor(reactor)) {
             throw std::system_error(error, "cannot make the reactor of a loop");
         }
         workers_.push_back(std::make_unique<Worker>(Worker::Setup{
-            *this, index, make_loop(index), std::move(reactor), Clock::real()}));
+            *this, index, make_loop(index), std::move(reactor), clock}));
     }
     const auto victims = victim_order(topology, pins_);
     LiveLoops& loops = live_loops();
@@ -77,7 +126,7 @@ Scheduler::Scheduler(const SchedulerOptions& options, const std::function<Loop*(
 }
 
 Scheduler::~Scheduler() {
-    stop_threads();
+    WEFT_CHECK(threads_.empty(), "a scheduler ends with threads");
     {
         LiveLoops& loops = live_loops();
         const std::lock_guard lock(loops.mutex);
@@ -102,41 +151,89 @@ void Scheduler::shut_door() noexcept {
 }
 
 void Scheduler::bind_thread(int index) {
-    // A refusal (seccomp, a mask that shrank) costs locality and nothing else.
-    static_cast<void>(bind_current_thread(pins_[static_cast<std::size_t>(index)]));
+    // A refusal (seccomp, a mask that shrank, no memory) costs locality and nothing else.
+    try {
+        static_cast<void>(bind_current_thread(pins_[static_cast<std::size_t>(index)]));
+    } catch (const std::bad_alloc&) {
+    }
 }
 
 void Scheduler::start_threads(int first) {
     threads_.resize(workers_.size());
     for (int index = first; index < width(); ++index) {
         std::thread& thread = threads_[static_cast<std::size_t>(index)];
-        if (!thread.joinable()) {
+        if (thread.joinable()) {
+            continue;
+        }
+        left_[static_cast<std::size_t>(index)].store(false, relaxed);
+        try {
             thread = std::thread([this, index] { run_thread(index); });
+        } catch (const std::system_error& error) {
+            throw std::system_error(
+                error.code(), "no thread for loop " + std::to_string(index) + " of the runtime"
+            );
+        }
+    }
+}
+
+bool Scheduler::has_thread(int index) const noexcept {
+    const auto at = static_cast<std::size_t>(index);
+    return at < threads_.size() && threads_[at].joinable();
+}
+
+/// The run loop wants a stack of its own, for which there may be no memory yet.
+void Scheduler::drive_when_possible(Worker& worker) {
+    constexpr Nanos kPause = 10'000'000;
+    for (;;) {
+        try {
+            worker.drive();
+            return;
+        } catch (const std::bad_alloc&) {
+            if (worker.stop_is_due()) {
+                return;
+            }
+            block_thread_for(kPause);
         }
     }
 }
 
 void Scheduler::run_thread(int index) {
-    constexpr std::size_t kNameMax = 15;  // what the kernel keeps
-    const std::string name = options_.name + "/w" + std::to_string(index);
-    ::prctl(PR_SET_NAME, name.substr(0, kNameMax).c_str());
+    char name[16];  // what the kernel keeps
+    std::snprintf(name, sizeof name, "%s/w%d", options_.name.c_str(), index);
+    ::prctl(PR_SET_NAME, name);
     bind_thread(index);
-    const SignalStack signal_stack;
-    worker(index).drive();
+    {
+        const SignalStack signal_stack;
+        drive_when_possible(worker(index));
+    }
+    left_[static_cast<std::size_t>(index)].store(true, release);  // the last access
 }
 
-void Scheduler::stop_threads() noexcept {
+const std::vector<int>& Scheduler::stop_threads(std::chrono::steady_clock::time_point deadline) {
+    stuck_.clear();
+    constexpr Nanos kPause = 50'000;
     for (std::size_t index = 0; index < threads_.size(); ++index) {
         if (threads_[index].joinable()) {
             worker(static_cast<int>(index)).stop();
         }
     }
-    for (std::thread& thread : threads_) {
-        if (thread.joinable()) {
+    for (std::size_t index = 0; index < threads_.size(); ++index) {
+        std::thread& thread = threads_[index];
+        if (!thread.joinable()) {
+            continue;
+        }
+        while (!left_[index].load(acquire) && std::chrono::steady_clock::now() < deadline) {
+            block_thread_for(kPause);
+        }
+        if (left_[index].load(acquire)) {  // run_thread's release
             thread.join();
+        } else {
+            thread.detach();
+            stuck_.push_back(static_cast<int>(index));
         }
     }
     threads_.clear();
+    return stuck_;
 }
 
 void Scheduler::notify(Worker* from) noexcept {

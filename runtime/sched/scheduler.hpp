@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -14,7 +15,9 @@
 #include "sched/idle.hpp"
 #include "sched/inbox.hpp"
 #include "sched/pinning.hpp"
+#include "sched/virtual_clock.hpp"
 #include "sched/worker.hpp"
+#include "task/record_pool.hpp"
 
 namespace weft::rt {
 
@@ -24,6 +27,7 @@ struct SchedulerOptions {
     std::size_t stack_bytes = 0;       ///< 0: the default of the stack pool
     bool hop = false;                  ///< testing: move stealable tasks at each suspension
     bool in_place = true;              ///< call a fresh child instead of waiting for it
+    bool virtual_time = false;         ///< testing: time jumps to the next deadline
     std::string name = "weft";         ///< of the threads
 };
 
@@ -47,10 +51,14 @@ public:
 
     /// Gives worker `first` and those after it threads of their own, where they have none.
     void start_threads(int first);
+    [[nodiscard]] bool has_thread(int index) const noexcept;
     /// Binds the calling thread as planned for worker `index`.
     void bind_thread(int index);
-    /// Ends the loops of the threads that start_threads made, and waits for them.
-    void stop_threads() noexcept;
+    /// Ends the loops of the threads that start_threads made, and waits for them until `deadline`.
+    /// Returns those that did not leave their loop: their threads are left to themselves.
+    [[nodiscard]] const std::vector<int>& stop_threads(
+        std::chrono::steady_clock::time_point deadline
+    );
 
     /// Where threads outside come in with new tasks.
     [[nodiscard]] Door<>& door() noexcept { return door_; }
@@ -67,6 +75,8 @@ public:
     [[nodiscard]] bool hop() const noexcept { return options_.hop; }
     [[nodiscard]] bool in_place() const noexcept { return options_.in_place && !options_.hop; }
     [[nodiscard]] StackPool& stacks() noexcept { return *stacks_; }
+    /// Null where time is real.
+    [[nodiscard]] VirtualClock* virtual_clock() noexcept { return virtual_clock_.get(); }
 
     /// Whether there has ever been stealable work: without, nobody need look for any.
     void saw_stealable() noexcept {
@@ -92,7 +102,10 @@ public:
     };
 
 private:
+    struct SleepingLoops;
+
     void run_thread(int index);
+    static void drive_when_possible(Worker& worker);
     Idle<>::Choice wake_one(Worker* from) noexcept;
 
     SchedulerOptions options_;
@@ -100,6 +113,8 @@ private:
     std::unique_ptr<StackPool> own_stacks_;
     StackPool* stacks_ = nullptr;
     std::vector<PinPlan> pins_;
+    std::unique_ptr<SleepingLoops> sleeping_loops_;  // for the clock
+    std::unique_ptr<VirtualClock> virtual_clock_;
     Door<> door_;
     Idle<> idle_;
     Inbox<TaskState> inbox_;
@@ -107,6 +122,27 @@ private:
     Atomic<int> visitors_{0};
     std::vector<std::unique_ptr<Worker>> workers_;
     std::vector<std::thread> threads_;  // by worker; one not joinable has none
+    std::unique_ptr<Atomic<bool>[]>
+        left_;                // release by a thread that is at its end -> stop_threads
+    std::vector<int> stuck_;  // has room for all: there may be no memory when it is needed
+};
+
+/// Calls `visit` for each task that has not ended and whose loop is there, which it stays meanwhile:
+/// neither may loops be made or ended in a visit, nor the last handle of anything be dropped.
+void for_each_task(const std::function<void(TaskState&)>& visit);
+
+/// A walk through the tasks of one runtime that have not ended, by somebody who keeps its loops.
+/// Asks for no memory.
+class TaskWalk {
+public:
+    /// `runtime`: what its tasks' Sink::runtime() says.
+    explicit TaskWalk(const void* runtime) noexcept : runtime_(runtime) {}
+    /// The next task, or null.
+    [[nodiscard]] detail::Ref<detail::FutureState> next() noexcept;
+
+private:
+    RecordWalk records_;
+    const void* runtime_;
 };
 
 /// Runs `callback` on the loop if that life of it goes on; drops it otherwise. Takes one reference.

@@ -82,6 +82,9 @@ void Worker::drive() {
     exceptions = exception_state_of_thread();
     set_current_carrier(this);
     driven_.store(true, release);
+    if (VirtualClock* const clock = scheduler_.virtual_clock(); clock != nullptr) {
+        clock->end_sleep(index_);
+    }
     turns_driven_ = 0;
     stack = first;
     // What is in flight on this thread stays with it: the tasks start with nothing.
@@ -99,7 +102,36 @@ void Worker::drive() {
     forget_thread_stack();
     stopping_.store(false, relaxed);
     driven_.store(false, release);
+    if (VirtualClock* const clock = scheduler_.virtual_clock(); clock != nullptr) {
+        static_cast<void>(clock->begin_sleep(index_, kNever));
+    }
     set_current_carrier(nullptr);
+}
+
+void Worker::drive_once(Nanos timeout) {
+    struct Once {
+        Worker& worker;
+        Once(Worker& driven, Nanos longest) : worker(driven) {
+            worker.once_ = true;
+            worker.longest_sleep_ = longest;
+            worker.mailbox_.unpark();
+        }
+        Once(const Once&) = delete;
+        Once& operator=(const Once&) = delete;
+        ~Once() {
+            worker.once_ = false;
+            worker.longest_sleep_ = kNever;
+        }
+    } const once(*this, timeout);
+    drive();
+    static_cast<void>(mailbox_.try_park());
+}
+
+Nanos Worker::longest_wait() noexcept {
+    if (has_ready() || !mailbox_.looks_asleep() || !scheduler_.inbox().looks_empty()) {
+        return 0;
+    }
+    return timers_.empty() ? kNever : std::max<Nanos>(timers_.next() - clock_.now(), 0);
 }
 
 void Worker::describe_thread_stack() noexcept {
@@ -171,10 +203,15 @@ WEFT_NO_INSTRUMENT void Worker::run_loop_entry() {
 void Worker::run_callback(Callback& callback) noexcept {
     counters.callbacks_run.add();
     reset_float_state();  // R12: what ran here before may have left its own
+    using detail::ContextState;
+    callback_variables = detail::Ref<ContextState>(callback.context()).detach();
     try {
         callback.run();
     } catch (...) {
         report_callback_error(std::current_exception());
+    }
+    if (callback_variables != nullptr) {
+        static_cast<ContextState*>(std::exchange(callback_variables, nullptr))->release();
     }
     callback.release();
 }
@@ -198,7 +235,7 @@ Runnable* Worker::next() noexcept {
             continue;
         }
         // acquire: stop's release; whoever stopped the loop wrote its reason before
-        if (turns_driven_ > 0 && stopping_.load(acquire)) {
+        if (turns_driven_ > 0 && (once_ || stopping_.load(acquire))) {
             hand_search_on();
             give_stealable_away();
             return nullptr;
@@ -238,6 +275,14 @@ TaskState* Worker::take_next() noexcept {
     }
     next_up_ = runnable;
     return nullptr;
+}
+
+void Worker::run_next(TaskState& task) noexcept {
+    // Within this turn, before what is ready: whoever runs now has not given up its own.
+    pinned_.push_front(*current);
+    ++pinned_pushed_;
+    ++snapshot_end_;
+    next_up_ = &task;
 }
 
 /// Begins the next turn where nothing but the ready queues needs to be looked at.

@@ -51,18 +51,31 @@ public:
 
     /// Runs the loop on the calling thread until stop(); at least one turn.
     void drive();
+    /// The same for one turn, sleeping for up to `timeout` when there is nothing to do. Afterwards
+    /// the loop counts as asleep: what comes for it makes reactor().fd() readable.
+    void drive_once(Nanos timeout);
+    /// How long a host may wait for that before the next drive_once().
+    [[nodiscard]] Nanos longest_wait() noexcept;
     /// Drops what was to be called: nobody will drive the loop again.
     void drop_callbacks() noexcept;
     void post_at(Nanos when, Callback& callback);  ///< takes one reference
-    [[nodiscard]] Nanos now() noexcept { return clock_.now(); }
 
     // ---- any thread
 
     /// Ends drive() after the turn that is under way, or the next drive() after one turn.
     void stop() noexcept;
+    [[nodiscard]] bool stop_is_due() const noexcept { return stopping_.load(acquire); }
     /// Gets the loop out of its sleep, to look around once.
     void unpark() noexcept;
+    /// Has a callback called, from a signal handler: takes one reference.
+    void post_from_signal(Callback& callback) noexcept {
+        static_cast<void>(mail_and_tell(callback));
+    }
     [[nodiscard]] bool driven() const noexcept { return driven_.load(acquire); }
+    /// Whether it sleeps and has not been told to wake up; or nobody drives it, nor has a reason to.
+    [[nodiscard]] bool sleeps_undisturbed() const noexcept {
+        return mailbox_.looks_asleep() || (!driven() && mailbox_.looks_empty());
+    }
     [[nodiscard]] int index() const noexcept { return index_; }
     [[nodiscard]] Reactor& reactor() noexcept { return *reactor_; }
     [[nodiscard]] Scheduler& scheduler() noexcept { return scheduler_; }
@@ -74,7 +87,9 @@ public:
     void post(Callback& callback) noexcept override;
     [[nodiscard]] TaskState* take_next() noexcept override;
     [[nodiscard]] bool take_for_call(TaskState& task) noexcept override;
+    void run_next(TaskState& task) noexcept override;
     void arm(TaskState& task, std::uint64_t epoch, Nanos when) override;
+    [[nodiscard]] Nanos now() noexcept override { return clock_.now(); }
     [[nodiscard]] bool can_start() noexcept override;
 
     // ---- other workers
@@ -144,6 +159,7 @@ private:
     void park() noexcept;
     void nap() noexcept;
     void sleep_in_reactor(Nanos longest) noexcept;
+    void sleep_in_virtual_time(Nanos longest) noexcept;
     enum class Sight { Nothing, Slot, Work };
     [[nodiscard]] Sight last_look() noexcept;
     void end_search() noexcept;
@@ -193,6 +209,9 @@ private:
     bool chosen_ = false;        // awake because a submitter chose this worker
     Nanos nap_ = 0;              // > 0: chosen in vain lately; sleeps unannounced for so long
     std::uint32_t traffic_ = 0;  // of the others, when the nap began
+
+    bool once_ = false;             // drive_once(): leave after a turn
+    Nanos longest_sleep_ = kNever;  // the same
 
     Context thread_context_ = nullptr;
     Stack thread_stack_;

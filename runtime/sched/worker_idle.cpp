@@ -209,19 +209,35 @@ void Worker::sleep_in_reactor(Nanos longest) noexcept {
     if (stopping_.load(acquire) || !mailbox_.try_park()) {
         return;
     }
+    longest = std::min(longest, longest_sleep_);
     if (!set_aside_.empty()) {
         longest = std::min(longest, kStackRetry);
     }
-    if (!timers_.empty()) {
-        longest = std::min(longest, std::max<Nanos>(timers_.next() - clock_.now(), 0));
-    }
     counters.parks.add();
     counters.polls.add();
-    counters.events.add(static_cast<std::uint64_t>(reactor_->wait(longest)));
+    if (scheduler_.virtual_clock() != nullptr) [[unlikely]] {
+        sleep_in_virtual_time(longest);
+    } else {
+        if (!timers_.empty()) {
+            longest = std::min(longest, std::max<Nanos>(timers_.next() - clock_.now(), 0));
+        }
+        counters.events.add(static_cast<std::uint64_t>(reactor_->wait(longest)));
+    }
     last_poll_ = ticks();
     if (!mailbox_.unpark()) {
         counters.wakes_received.add();
     }
+}
+
+/// What has happened by itself comes before a jump of the clock.
+void Worker::sleep_in_virtual_time(Nanos longest) noexcept {
+    VirtualClock& clock = *scheduler_.virtual_clock();
+    int events = reactor_->wait(0);
+    if (events == 0 && !clock.begin_sleep(index_, timers_.next())) {
+        events = reactor_->wait(longest);
+    }
+    clock.end_sleep(index_);
+    counters.events.add(static_cast<std::uint64_t>(events));
 }
 
 }  // namespace weft::rt

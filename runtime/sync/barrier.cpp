@@ -1,12 +1,13 @@
 #include <mutex>
+#include <string>
 #include <weft/barrier.hpp>
 #include <weft/errors.hpp>
 
 namespace weft {
 
-Barrier::Barrier(std::size_t parties) : parties_(parties) {
-    if (parties == 0) {
-        throw ValueError("a Barrier is for 1 party or more, not for 0");
+Barrier::Barrier(std::ptrdiff_t parties) : parties_(static_cast<std::size_t>(parties)) {
+    if (parties < 1) {
+        throw ValueError("a Barrier is for 1 party or more, not for " + std::to_string(parties));
     }
 }
 

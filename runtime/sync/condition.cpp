@@ -19,10 +19,9 @@ void Condition::wait() {
         waiters_.unlock();
         throw;
     }
-    const detail::WaitOutcome outcome =
-        waiters_.wait("Condition.wait", this, detail::WaitQueue::kNoDeadline, 0, &next_owner);
+    const detail::WaitOutcome outcome = waiters_.wait("Condition.wait", this, 0, &next_owner);
     std::exception_ptr error;
-    if (outcome.cancelled) {
+    if (outcome.cancelled()) {
         try {
             detail::throw_cancelled();
         } catch (const CancelledError&) {

@@ -26,7 +26,7 @@ void Lock::acquire_slow() {
         return;
     }
     detail::WokenList woken;
-    if (outcome.granted && !hand_over(woken)) {
+    if (outcome.granted() && !hand_over(woken)) {
         release();
     }
     woken.submit();

@@ -1,3 +1,4 @@
+#include <string>
 #include <weft/errors.hpp>
 #include <weft/semaphore.hpp>
 
@@ -5,7 +6,9 @@ namespace weft {
 
 Semaphore::Semaphore(std::ptrdiff_t value, std::ptrdiff_t bound) : value_(value), bound_(bound) {
     if (value < 0) {
-        throw ValueError("a Semaphore cannot begin with fewer than 0 permits");
+        throw ValueError(
+            "a Semaphore begins with 0 permits or more, not with " + std::to_string(value)
+        );
     }
 }
 
@@ -29,7 +32,7 @@ void Semaphore::acquire_slow() {
     if (outcome.ok()) {
         return;
     }
-    if (outcome.granted) {
+    if (outcome.granted()) {
         release();
     }
     detail::throw_cancelled();
@@ -37,7 +40,7 @@ void Semaphore::acquire_slow() {
 
 void Semaphore::release_slow(std::ptrdiff_t count) {
     if (count < 0) {
-        throw ValueError("release() of a negative number of permits");
+        throw ValueError("release() of 0 permits or more, not of " + std::to_string(count));
     }
     detail::WokenList woken;  // let run when the other permits are there
     do {
@@ -45,7 +48,13 @@ void Semaphore::release_slow(std::ptrdiff_t count) {
         const bool contended = value_.load(std::memory_order_relaxed) == kContended;
         if (count > bound_ - value()) {
             waiters_.unlock();
-            throw ValueError("a Semaphore was released more often than it was acquired");
+            if (bound_ == kNoBound) {
+                throw ValueError("a Semaphore was given more permits than can be counted");
+            }
+            throw ValueError(
+                "a BoundedSemaphore of " + std::to_string(bound_) +
+                " permits was released more often than it was acquired"
+            );
         }
         while (contended && count > 0 && waiters_.wake_one(woken)) {
             --count;

@@ -39,16 +39,12 @@ void requeue_commit(void* argument) noexcept {
     current_carrier()->sink->requeue(task);
 }
 
-void suspend(Carrier& carrier, Commit commit, void* argument) noexcept {
+/// Leaves the CPU to `next`; null: to the run loop.
+[[gnu::always_inline]] inline void suspend_to(
+    Carrier& carrier, TaskState* next, Commit commit, void* argument
+) noexcept {
     TaskState& self = *carrier.current;
     Stack& from = *carrier.stack;
-    if (self.in_place_of != nullptr) [[unlikely]] {
-        put_waiters_to_sleep(self);
-    }
-    TaskState* const next = carrier.sink->take_next();
-    if (next == &self) {
-        return;  // it had put itself at the back, and is the only one there
-    }
     self.stack = &from;
     if (carrier.exceptions->in_use()) [[unlikely]] {
         self.exceptions = *carrier.exceptions;
@@ -72,6 +68,25 @@ void suspend(Carrier& carrier, Commit commit, void* argument) noexcept {
         to = make_context(*spare, carrier.run_loop);
     }
     switch_stack(&self.context, from, to, *carrier.stack, commit, argument);
+}
+
+void suspend(Carrier& carrier, Commit commit, void* argument) noexcept {
+    TaskState& self = *carrier.current;
+    if (self.in_place_of != nullptr) [[unlikely]] {
+        put_waiters_to_sleep(self);
+    }
+    TaskState* const next = carrier.sink->take_next();
+    if (next == &self) {
+        return;  // it had put itself at the back, and is the only one there
+    }
+    suspend_to(carrier, next, commit, argument);
+}
+
+void suspend_to_run_loop(Carrier& carrier) noexcept {
+    if (carrier.current->in_place_of != nullptr) {
+        put_waiters_to_sleep(*carrier.current);
+    }
+    suspend_to(carrier, nullptr, nullptr, nullptr);
 }
 
 void call_in_place(Carrier& carrier, TaskState& child) {

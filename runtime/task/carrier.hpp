@@ -20,6 +20,8 @@ struct Carrier {
     ExceptionState* exceptions = nullptr;    ///< the thread's own
     Sink* sink = nullptr;                    ///< the loop
     void (*run_loop)() = nullptr;            ///< the bottom of every stack
+    void* callback_variables = nullptr;      ///< of the callback that runs now: a ContextState
+    TaskState* forwarding = nullptr;         ///< whose wait is being cancelled here, in its stead
     std::uint64_t next_id = 0;               ///< numbers for new tasks, taken in blocks
     std::uint64_t last_id = 0;
     RecordCache records;
@@ -34,6 +36,9 @@ protected:
 /// then on the task may be resumed, here or elsewhere. After this the caller may be on another
 /// thread: ask current_carrier() again.
 [[gnu::noinline]] void suspend(Carrier& carrier, Commit commit, void* argument) noexcept;
+
+/// The same, to the run loop, which knows what comes next; nothing to commit.
+void suspend_to_run_loop(Carrier& carrier) noexcept;
 
 /// Hands the thread to `task`: its exception state goes with it (R3, on the scheduler's side).
 [[gnu::always_inline]] inline void enter(Carrier& carrier, TaskState& task) noexcept {

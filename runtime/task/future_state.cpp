@@ -1,5 +1,7 @@
 #include <cstddef>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <weft/detail/future_state.hpp>
 #include <weft/detail/wait_queue.hpp>
 
@@ -17,6 +19,8 @@ using rt::acq_rel;
 using rt::acquire;
 using rt::relaxed;
 
+std::mutex messages_mutex;
+
 // What a task that is called in place finds of the stack at least.
 constexpr std::ptrdiff_t kHeadroomBytes = 96 * 1024;
 
@@ -33,6 +37,16 @@ struct TaskListener : Listener {
         TaskState& task = listener.task;
         if (task.sleep.claim(listener.epoch, rt::WakeReason::Granted)) {
             task.loop()->submit(task);
+            return;
+        }
+        // Held still by a canceller who waits, further up on this stack, for the future to be told:
+        // let go here, so that those who wait for one future go on in the order they came.
+        rt::Carrier* const carrier = rt::current_carrier();
+        if (carrier != nullptr && carrier->forwarding == &task) {
+            carrier->forwarding = nullptr;
+            if (task.sleep.end_forward(false)) {
+                task.loop()->submit(task);
+            }
         }
     }
     /// After the sleep is open (park): lets the future know of it.
@@ -61,7 +75,9 @@ struct ThreadListener : Listener {
     }
 };
 
-bool wait_as_thread(FutureState& future, std::chrono::steady_clock::time_point deadline) {
+bool wait_as_thread(
+    FutureState& future, std::optional<std::chrono::steady_clock::time_point> deadline
+) {
     auto listener = std::make_shared<ThreadListener>();
     listener->fire = &ThreadListener::on_done;
     listener->self_until_told = listener;
@@ -69,11 +85,11 @@ bool wait_as_thread(FutureState& future, std::chrono::steady_clock::time_point d
         listener->self_until_told.reset();
         return true;
     }
-    if (deadline == WaitQueue::kNoDeadline) {
+    if (!deadline) {
         listener->parker.wait();
         return true;
     }
-    return listener->parker.wait_until(deadline);
+    return listener->parker.wait_until(*deadline);
 }
 
 /// A child that nobody has started, that would run next here, and that may go wherever the waiting
@@ -88,15 +104,17 @@ bool may_call_in_place(rt::Carrier& carrier, TaskState& self, FutureState& futur
     return left > kHeadroomBytes && carrier.sink->take_for_call(static_cast<TaskState&>(future));
 }
 
-void wait_as_task(rt::Carrier& carrier, FutureState& future) {
+[[gnu::always_inline]] inline void wait_as_task(
+    rt::Carrier& carrier, FutureState& future, bool shielded
+) {
     TaskState& self = *carrier.current;
     if (&self == &future) {
         throw RuntimeError("task '" + self.display_name() + "' cannot await itself");
     }
-    const bool masked = rt::cancellation_masked(carrier);
+    const bool masked = shielded || rt::cancellation_masked(carrier);
     rt::Carrier* here = &carrier;
     bool slept = false;
-    if (may_call_in_place(carrier, self, future)) {
+    if (!shielded && may_call_in_place(carrier, self, future)) {
         rt::call_in_place(carrier, static_cast<TaskState&>(future));
         slept = true;
     }
@@ -112,13 +130,22 @@ void wait_as_task(rt::Carrier& carrier, FutureState& future) {
             {.forwards = true, .masked = masked},
             &TaskListener::publish,
             &listener};
-        rt::park(*here, sleep, "future", &future);
+        const rt::WakeReason reason = rt::park(*here, sleep, "future", &future);
         here = rt::current_carrier();
         self.awaiting = nullptr;
         slept = true;
+        if (reason == rt::WakeReason::Cancelled) [[unlikely]] {  // one of a circle
+            self.sleep.take_cancel_mark();
+            throw_cancelled();
+        }
     }
-    // A cancellation that came after the result but before the task went on beats the result.
+    // A cancellation that came after the result but before the task went on beats the result; but
+    // if that is a CancelledError, the one which is thrown, as in asyncio.
     if (slept && !masked && self.sleep.take_cancel_mark()) [[unlikely]] {
+        if (future.ended_cancelled()) {
+            static_cast<void>(self.take_cancel_message());
+            return;
+        }
         throw_cancelled();
     }
 }
@@ -140,7 +167,7 @@ void FutureState::finish(Status status) noexcept {
     std::uintptr_t waiting = word_.load(relaxed);
     bool kept = false;
     do {
-        if (waiting != 0 && !kept && !is_task_) {  // the runtime keeps a task
+        if (waiting != 0 && !kept) {
             add_ref();
             kept = true;
         }
@@ -154,7 +181,6 @@ void FutureState::finish(Status status) noexcept {
     }
 }
 
-/// Tells a chain of listeners, in the order they came.
 void FutureState::tell(std::uintptr_t chain) noexcept {
     // SAFETY: subscribe() made the word of a Listener's address.
     auto* newest = reinterpret_cast<Listener*>(chain);
@@ -178,10 +204,35 @@ bool FutureState::subscribe(Listener& listener) noexcept {
         if (is_done(word)) {
             return false;
         }
-        listener.next = reinterpret_cast<Listener*>(word);
+        listener.next = reinterpret_cast<Listener*>(word & ~kCancelNoted);
         const auto mine = reinterpret_cast<std::uintptr_t>(&listener);
-        if (word_.compare_exchange_weak(word, mine, acq_rel, acquire)) {
+        if (word_.compare_exchange_weak(word, mine | (word & kCancelNoted), acq_rel, acquire)) {
             return true;
+        }
+    }
+}
+
+void FutureState::forget_waiter(const TaskState& task) noexcept {
+    for (;;) {
+        // acquire: subscribe's CAS. Others may subscribe meanwhile, which changes the first only.
+        std::uintptr_t word = word_.load(acquire);
+        Listener* before = nullptr;
+        auto* listener = reinterpret_cast<Listener*>(word & ~kCancelNoted);
+        while (listener != nullptr && (listener->fire != &TaskListener::on_done ||
+                                       &static_cast<TaskListener*>(listener)->task != &task)) {
+            before = listener;
+            listener = listener->next;
+        }
+        if (listener == nullptr) {
+            return;
+        }
+        if (before != nullptr) {
+            before->next = listener->next;
+            return;
+        }
+        const auto next = reinterpret_cast<std::uintptr_t>(listener->next);
+        if (word_.compare_exchange_strong(word, next | (word & kCancelNoted), acq_rel, relaxed)) {
+            return;
         }
     }
 }
@@ -192,10 +243,17 @@ void FutureState::wait() {
     }
     rt::Carrier* const carrier = rt::current_carrier();
     if (carrier == nullptr) {
-        wait_as_thread(*this, WaitQueue::kNoDeadline);
+        wait_as_thread(*this, std::nullopt);
         return;
     }
-    wait_as_task(rt::require_task("waiting for a future"), *this);
+    wait_as_task(rt::require_task("waiting for a future"), *this, false);
+}
+
+void FutureState::wait_shielded() {
+    rt::Carrier& carrier = rt::require_task("waiting for a future");
+    if (!done()) {
+        wait_as_task(carrier, *this, true);
+    }
 }
 
 bool FutureState::wait_until(std::chrono::steady_clock::time_point deadline) {
@@ -208,42 +266,98 @@ bool FutureState::wait_until(std::chrono::steady_clock::time_point deadline) {
     return wait_as_thread(*this, deadline);
 }
 
-bool FutureState::cancel(std::string message) {
+bool FutureState::cancel(const std::string& message) noexcept {
     if (done()) {
-        error_seen_.store(true, relaxed);  // as in asyncio: who cancels does not care for the error
+        mark_error_seen();  // as in asyncio: who cancels does not care for the error
         return false;
     }
     if (is_task_) {
-        return static_cast<TaskState&>(*this).request_cancel(std::move(message));
+        return static_cast<TaskState&>(*this).request_cancel(message);
     }
     if (operations_->cancel != nullptr) {
         return operations_->cancel(*this, message);
     }
-    std::unique_ptr<std::string> text;  // first: without memory nothing has happened
-    if (!message.empty()) {
-        text = std::make_unique<std::string>(std::move(message));
-    }
     if (!try_begin_finish()) {
         return false;
     }
-    cancel_message_.store(text.release(), relaxed);  // finish's CAS hands it over
-    finish(Status::Cancelled);
+    finish_cancelled(message);
     return true;
 }
 
-std::string FutureState::cancel_message() const {
-    // acquire: a task's may come from a canceller that was late (keep_cancel_message's CAS)
-    const std::string* const message = cancel_message_.load(acquire);
-    return message != nullptr ? *message : std::string();
+std::unique_ptr<std::string> FutureState::copy_of_message(const std::string& message) noexcept {
+    try {
+        return message.empty() ? nullptr : std::make_unique<std::string>(message);
+    } catch (const std::bad_alloc&) {
+        return nullptr;
+    }
+}
+
+void FutureState::finish_cancelled(const std::string& message) noexcept {
+    // relaxed: finish's CAS hands it over
+    cancel_message_.store(copy_of_message(message).release(), relaxed);
+    finish(Status::Cancelled);
+}
+
+/// A task's message may be replaced by a canceller that is late, while others read it: both hold the
+/// mutex, unless there is no message. acq_rel: hands the string over.
+void FutureState::replace_message(std::unique_ptr<std::string> message) noexcept {
+    if (message == nullptr && cancel_message_.load(relaxed) == nullptr) {
+        return;
+    }
+    const std::lock_guard lock(messages_mutex);
+    message.reset(cancel_message_.exchange(message.release(), acq_rel));
+}
+
+/// Without memory there is none.
+std::string FutureState::cancel_message() const noexcept {
+    if (cancel_message_.load(relaxed) == nullptr) {
+        return {};
+    }
+    const std::lock_guard lock(messages_mutex);
+    try {
+        return *cancel_message_.load(acquire);  // replace_message's RMW
+    } catch (const std::bad_alloc&) {
+        return {};
+    }
 }
 
 void FutureState::rethrow_failure() {
-    if (status() == Status::Cancelled) {
+    if (status() == Status::Cancelled || has_cancelled_error()) {
         throw CancelledError(cancel_message());
     }
     if (status() == Status::Error) {
-        error_seen_.store(true, relaxed);
+        mark_error_seen();
         std::rethrow_exception(error_);
+    }
+}
+
+void FutureState::finish_with_cancelled_error(const std::string& message) noexcept {
+    // relaxed: finish's CAS hands it over
+    cancel_message_.store(copy_of_message(message).release(), relaxed);
+    finish(Status::Error);
+}
+
+void FutureState::finish_as(FutureState& other) noexcept {
+    try {
+        other.rethrow_failure();
+    } catch (const CancelledError& error) {
+        finish_with_cancelled_error(error.message());
+    } catch (...) {
+        set_error(std::current_exception());
+        finish(Status::Error);
+    }
+}
+
+bool FutureState::ended_cancelled() const noexcept {
+    if (status() != Status::Error || error_ == nullptr) {
+        return status() != Status::Value && done();
+    }
+    try {
+        std::rethrow_exception(error_);
+    } catch (const CancelledError&) {
+        return true;
+    } catch (...) {
+        return false;
     }
 }
 
@@ -251,15 +365,18 @@ std::exception_ptr FutureState::take_error() {
     if (status() == Status::Cancelled) {
         rethrow_failure();
     }
-    error_seen_.store(true, relaxed);
+    if (has_cancelled_error()) {
+        return std::make_exception_ptr(CancelledError(cancel_message()));
+    }
+    mark_error_seen();
     return error_;
 }
 
 void FutureState::end() noexcept {
     // The last owner, so nobody else looks. Only done-callbacks can be left: who waits holds a
     // reference.
-    if (const std::uintptr_t word = word_.load(relaxed); word != 0 && !is_done(word)) {
-        tell(word);
+    if (const std::uintptr_t word = word_.load(relaxed); !is_done(word)) {
+        tell(word & ~kCancelNoted);
     }
     if (error_is_unseen()) {
         rt::report_unseen_error(*this, error_);

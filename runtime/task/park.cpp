@@ -1,6 +1,7 @@
 #include "task/park.hpp"
 
 #include <string>
+#include <utility>
 #include <weft/detail/wait_queue.hpp>
 #include <weft/errors.hpp>
 
@@ -47,7 +48,13 @@ void sleep_until(Nanos when) {
     TaskState& self = *carrier.current;
     const bool masked = cancellation_masked(carrier);
     if (self.sleep.cancel_marked() && !masked) {
-        yield_now();
+        // As in asyncio, it lets the others go first; with what it was cancelled before: later
+        // messages do not count.
+        std::string message = self.take_cancel_message();
+        suspend_to_back(carrier);
+        self.sleep.take_cancel_mark();
+        static_cast<void>(self.take_cancel_message());
+        throw CancelledError(std::move(message));
     }
     const Sleep sleep{self, self.sleep.epoch(), {.masked = masked}, nullptr, nullptr};
     carrier.sink->arm(self, sleep.epoch, when);

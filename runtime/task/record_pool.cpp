@@ -1,9 +1,10 @@
 #include "task/record_pool.hpp"
 
-#include <memory>
+#include <cstddef>
 #include <mutex>
 #include <new>
-#include <vector>
+
+#include "base/never_destroyed.hpp"
 
 namespace weft::rt {
 namespace {
@@ -16,31 +17,28 @@ TaskState* following(const TaskState& record) noexcept {
 
 }  // namespace
 
+/// Never changed once it is on the shelf. No two records share a cache line.
+struct alignas(TaskState::kRecordBytes) RecordPool::Slab {
+    TaskState records[kRecordsPerSlab];
+    Slab* next = nullptr;
+};
+
 struct RecordPool::Shelf {
     std::mutex mutex;
     TaskState* free = nullptr;
-    std::vector<TaskState*> slabs;
+    Slab* slabs = nullptr;
 
-    /// With the mutex. False without memory; then nothing has changed.
+    /// With the mutex. False without memory.
     bool grow() noexcept {
-        auto* const slab = static_cast<TaskState*>(::operator new[](
-            kRecordsPerSlab * sizeof(TaskState),
-            std::align_val_t{TaskState::kRecordBytes},
-            std::nothrow
-        ));
+        auto* const slab = new (std::nothrow) Slab;
         if (slab == nullptr) {
             return false;
         }
-        try {
-            slabs.push_back(slab);
-        } catch (const std::bad_alloc&) {
-            ::operator delete[](slab, std::align_val_t{TaskState::kRecordBytes});
-            return false;
-        }
+        slab->next = slabs;
+        slabs = slab;
         for (std::size_t i = kRecordsPerSlab; i-- > 0;) {
-            auto* const record = new (&slab[i]) TaskState;
-            record->Runnable::next = free;
-            free = record;
+            slab->records[i].Runnable::next = free;
+            free = &slab->records[i];
         }
         return true;
     }
@@ -52,9 +50,8 @@ RecordPool& RecordPool::shared() noexcept {
 }
 
 RecordPool::Shelf& RecordPool::shelf() noexcept {
-    // Never destroyed: handles of tasks may outlive every static.
-    static Shelf* const shelf = new Shelf;
-    return *shelf;
+    static NeverDestroyed<Shelf> shelf;  // handles of tasks may outlive every static
+    return shelf.get();
 }
 
 TaskState* RecordPool::take(std::size_t count) noexcept {
@@ -84,25 +81,26 @@ void RecordPool::give(TaskState& first) noexcept {
     to.free = &first;
 }
 
-void RecordPool::for_each(const std::function<void(TaskState&)>& visit) {
-    std::vector<TaskState*> slabs;
-    {
-        Shelf& from = shelf();
-        const std::lock_guard lock(from.mutex);
-        slabs = from.slabs;
-    }
-    for (TaskState* const slab : slabs) {
-        for (std::size_t i = 0; i < kRecordsPerSlab; ++i) {
-            TaskState& record = slab[i];
+RecordWalk::RecordWalk() noexcept {
+    RecordPool::Shelf& shelf = RecordPool::shared().shelf();
+    const std::lock_guard lock(shelf.mutex);
+    slab_ = shelf.slabs;
+}
+
+detail::Ref<detail::FutureState> RecordWalk::next() noexcept {
+    for (; slab_ != nullptr; slab_ = slab_->next, at_ = 0) {
+        while (at_ < kRecordsPerSlab) {
+            TaskState& record = slab_->records[at_++];
             if (!record.try_add_ref()) {
                 continue;
             }
-            const auto reference = detail::Ref<detail::FutureState>::adopt(&record);
+            auto reference = detail::Ref<detail::FutureState>::adopt(&record);
             if (!record.done()) {
-                visit(record);
+                return reference;
             }
         }
     }
+    return {};
 }
 
 RecordCache::~RecordCache() {

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstddef>
-#include <functional>
 
 #include "task/task_state.hpp"
 
@@ -20,14 +19,27 @@ public:
     /// Gives a chain back.
     void give(TaskState& first) noexcept;
 
-    /// Calls `visit` for each record whose task has not ended, with a reference held.
-    void for_each(const std::function<void(TaskState&)>& visit);
-
 private:
+    friend class RecordWalk;
+
     RecordPool() = default;
 
+    struct Slab;
     struct Shelf;
     Shelf& shelf() noexcept;
+};
+
+/// A walk through the records whose tasks have not ended. Asks for no memory.
+class RecordWalk {
+public:
+    RecordWalk() noexcept;
+    /// The next task, or null. The reference keeps it, but not the loop it belongs to: see
+    /// sched/scheduler: TaskWalk.
+    [[nodiscard]] detail::Ref<detail::FutureState> next() noexcept;
+
+private:
+    RecordPool::Slab* slab_;
+    std::size_t at_ = 0;
 };
 
 /// A worker's own free records: no lock.

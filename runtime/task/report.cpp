@@ -4,15 +4,18 @@
 
 #include <cstdlib>
 #include <typeinfo>
+#include <utility>
 
 #include "base/atomic.hpp"
 #include "base/log.hpp"
+#include "task/carrier.hpp"
 #include "task/task_state.hpp"
 
 namespace weft::rt {
 namespace {
 
-Atomic<std::uint64_t> unseen_count{0};  // relaxed: a count
+Atomic<std::uint64_t> unseen_count{0};          // relaxed: a count
+Atomic<ErrorReporter> error_reporter{nullptr};  // release when set -> report's acquire
 
 std::string demangled(const char* name) {
     int status = 0;
@@ -20,6 +23,13 @@ std::string demangled(const char* name) {
     std::string result = status == 0 ? text : name;
     std::free(text);
     return result;
+}
+
+void report(ErrorReport&& what) {
+    const ErrorReporter reporter = error_reporter.load(acquire);
+    if (reporter == nullptr || !reporter(what)) {
+        log_report(what.message, what.error);
+    }
 }
 
 }  // namespace
@@ -37,23 +47,60 @@ std::string describe(const std::exception_ptr& error) {
     }
 }
 
+void set_error_reporter(ErrorReporter reporter) noexcept {
+    error_reporter.store(reporter, release);
+}
+
+void log_report(const std::string& message, const std::exception_ptr& error) noexcept {
+    try {
+        log_error(error != nullptr ? message + ": " + describe(error) : message);
+    } catch (...) {
+        log_error("an error, and there is no memory to say which");
+    }
+}
+
 void report_unseen_error(
     const detail::FutureState& state, const std::exception_ptr& error
 ) noexcept {
     unseen_count.fetch_add(1, relaxed);
     try {
+        const auto* const task = state.is_task() ? static_cast<const TaskState*>(&state) : nullptr;
         const std::string who =
-            state.is_task() ? "task '" + static_cast<const TaskState&>(state).display_name() + "'"
-                            : "a future";
-        log_error("exception of " + who + " was never retrieved: " + describe(error));
+            task != nullptr ? "task '" + task->display_name() + "'" : "a future";
+        auto* const context =
+            task != nullptr ? static_cast<detail::ContextState*>(task->variables) : nullptr;
+        report(
+            {"exception of " + who + " was never retrieved",
+             who,
+             error,
+             state.loop(),
+             detail::Ref<detail::ContextState>::share(context)}
+        );
     } catch (...) {
         log_error("an exception was never retrieved, and there is no memory to say which");
     }
 }
 
+void report_error(
+    std::string message, std::string subject, const std::exception_ptr& error
+) noexcept {
+    try {
+        const Carrier* const carrier = current_carrier();
+        report(
+            {std::move(message),
+             std::move(subject),
+             error,
+             carrier != nullptr ? carrier->sink : nullptr,
+             detail::current_context()}
+        );
+    } catch (...) {
+        log_error("an error, and there is no memory to say which");
+    }
+}
+
 void report_callback_error(const std::exception_ptr& error) noexcept {
     try {
-        log_error("exception in a callback: " + describe(error));
+        report_error("exception in a callback", "a callback", error);
     } catch (...) {
         log_error("exception in a callback, and there is no memory to say which");
     }

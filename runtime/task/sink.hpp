@@ -33,8 +33,13 @@ public:
     /// Takes a task that is to run next here and that nobody has started, for the one who waits for
     /// it to run it in place; false when it is elsewhere by now. Only from this loop's thread.
     [[nodiscard]] virtual bool take_for_call(TaskState& task) noexcept = 0;
+    /// Has the run loop start this one next, and then go on with the task that runs now, which is
+    /// about to suspend. Only from this loop's thread.
+    virtual void run_next(TaskState& task) noexcept = 0;
     /// Ends sleep `epoch` of the task at `when` with WakeReason::TimedOut. This loop's thread.
     virtual void arm(TaskState& task, std::uint64_t epoch, rt::Nanos when) = 0;
+    /// The loop's clock. Any thread.
+    [[nodiscard]] virtual rt::Nanos now() noexcept = 0;
     /// Whether a new task would find a stack when it needs one.
     [[nodiscard]] virtual bool can_start() noexcept = 0;
 

@@ -25,6 +25,9 @@ enum class WakeReason : std::uint8_t { Granted = 1, Cancelled = 2, TimedOut = 3,
 /// keeps that alive, and may not go on meanwhile. A waker who comes then leaves a note, and the
 /// canceller submits for it.
 ///
+/// One who looks at the sleeper's stack holds it in the same way (try_hold, end_look). A cancellation
+/// that comes meanwhile is put down, and what it would have done is done at the end of the look.
+///
 /// A cancellation that finds the task awake leaves a mark in the same word; open() sees it, since
 /// both are RMWs of one location: whichever comes second sees the other.
 ///
@@ -60,17 +63,17 @@ public:
         return options.masked || (old & kCancelMarked) == 0;
     }
     /// After the sleep: why it ended.
-    [[nodiscard]] WakeReason reason() const noexcept {
-        return static_cast<WakeReason>((word_.load(relaxed) >> kReasonShift) & kReasonMask);
-    }
+    [[nodiscard]] WakeReason reason() const noexcept { return reason_of(word_.load(relaxed)); }
     [[nodiscard]] bool cancel_marked() const noexcept {
-        return (word_.load(relaxed) & kCancelMarked) != 0;
+        return (word_.load(relaxed) & kAnyMark) != 0;
     }
     /// Takes the mark away; false when there was none.
     bool take_cancel_mark() noexcept {
-        return cancel_marked() && (word_.fetch_and(~kCancelMarked, acq_rel) & kCancelMarked) != 0;
+        return cancel_marked() && (word_.fetch_and(~kAnyMark, acq_rel) & kAnyMark) != 0;
     }
     void mark_cancel() noexcept { word_.fetch_or(kCancelMarked, acq_rel); }
+    /// The task has gone on: from here on ended_by_cancel() is false.
+    void forget_reason() noexcept { word_.fetch_and(~(kReasonMask << kReasonShift), relaxed); }
 
     /// Ends the task's own sleep `epoch`, which it never left its stack for (a child that ran in
     /// its place has ended). Waits out a canceller that is forwarding: it is about to find the
@@ -98,6 +101,12 @@ public:
 
     // ---- any thread
 
+    /// Whether the last sleep was ended by a cancellation, of which the task has not been told yet.
+    [[nodiscard]] bool ended_by_cancel() const noexcept {
+        const std::uint64_t word = word_.load(relaxed);
+        return (word & kStateMask) == kAwake && reason_of(word) == WakeReason::Cancelled;
+    }
+
     /// Tries to end sleep number `epoch`; true when the caller has to submit the task.
     [[nodiscard]] bool claim(std::uint64_t epoch, WakeReason reason) noexcept {
         std::uint64_t word = word_.load(relaxed);
@@ -123,7 +132,13 @@ public:
         for (;;) {
             const std::uint64_t state = word & kStateMask;
             if (state == kForwarding || state == kNoted) {
-                return CancelStep::Marked;  // another canceller is forwarding right now
+                if ((word & kLooked) == 0) {
+                    return CancelStep::Marked;  // another canceller is forwarding right now
+                }
+                if (word_.compare_exchange_weak(word, word | kMarkedInLook, acq_rel, relaxed)) {
+                    return CancelStep::Marked;
+                }
+                continue;
             }
             if (state == kAwake || (word & kMasked) != 0) {
                 if (word_.compare_exchange_weak(word, word | kCancelMarked, acq_rel, relaxed)) {
@@ -142,6 +157,42 @@ public:
         }
     }
 
+    /// Holds a sleeper still, to look at its stack; end_look() lets it go. False when it does not sleep,
+    /// or is held by somebody else.
+    [[nodiscard]] bool try_hold() noexcept {
+        std::uint64_t word = word_.load(relaxed);
+        while ((word & kStateMask) == kAsleep) {
+            const std::uint64_t held = (word & ~kStateMask) | kForwarding | kLooked;
+            if (word_.compare_exchange_weak(word, held, acq_rel, relaxed)) {
+                return true;
+            }
+        }
+        return false;
+    }
+    /// What a cancellation that came meanwhile, or a waker, leaves to the one who looked. Forward: it is
+    /// held on, by a canceller now.
+    [[nodiscard]] CancelStep end_look() noexcept {
+        std::uint64_t word = word_.load(relaxed);
+        for (;;) {
+            const bool cancelled = (word & kMarkedInLook) != 0;
+            const std::uint64_t mark = cancelled ? kCancelMarked : 0;
+            const std::uint64_t held = word & ~(kLooked | kMarkedInLook);
+            std::uint64_t next = (held & ~kStateMask) | kAsleep | mark;
+            CancelStep step = CancelStep::Marked;
+            if ((word & kStateMask) == kNoted) {
+                next = awakened(word, reason_of(word)) | mark;
+                step = CancelStep::Claimed;
+            } else if (cancelled && (word & kMasked) == 0) {
+                const bool forwards = (word & kForwards) != 0;
+                next = forwards ? held : awakened(word, WakeReason::Cancelled);
+                step = forwards ? CancelStep::Forward : CancelStep::Claimed;
+            }
+            if (word_.compare_exchange_weak(word, next, acq_rel, relaxed)) {
+                return step;
+            }
+        }
+    }
+
     /// Lets the sleeper go on sleeping. `mark`: what it waits for would not be cancelled, so the
     /// task is, when it goes on. True when the caller has to submit the task.
     [[nodiscard]] bool end_forward(bool mark) noexcept {
@@ -149,10 +200,8 @@ public:
         std::uint64_t word = word_.load(relaxed);
         for (;;) {
             if ((word & kStateMask) == kNoted) {
-                const auto reason = static_cast<WakeReason>((word >> kReasonShift) & kReasonMask);
-                if (word_.compare_exchange_weak(
-                        word, awakened(word, reason) | add, acq_rel, relaxed
-                    )) {
+                const std::uint64_t awake = awakened(word, reason_of(word)) | add;
+                if (word_.compare_exchange_weak(word, awake, acq_rel, relaxed)) {
                     return true;
                 }
             } else {
@@ -180,8 +229,14 @@ private:
     static constexpr std::uint64_t kCancelMarked = 1U << 5;
     static constexpr std::uint64_t kForwards = 1U << 6;
     static constexpr std::uint64_t kMasked = 1U << 7;
-    static constexpr unsigned kEpochShift = 8;
+    static constexpr std::uint64_t kLooked = 1U << 8;        // held by one who only looks
+    static constexpr std::uint64_t kMarkedInLook = 1U << 9;  // cancelled while it was
+    static constexpr unsigned kEpochShift = 10;
+    static constexpr std::uint64_t kAnyMark = kCancelMarked | kMarkedInLook;
 
+    static WakeReason reason_of(std::uint64_t word) noexcept {
+        return static_cast<WakeReason>((word >> kReasonShift) & kReasonMask);
+    }
     static std::uint64_t awakened(std::uint64_t word, WakeReason reason) noexcept {
         return ((word >> kEpochShift) + 1) << kEpochShift | (word & kCancelMarked) |
                static_cast<std::uint64_t>(reason) << kReasonShift;

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <new>
 #include <string_view>
+#include <utility>
 #include <weft/detail/wait_queue.hpp>
 
 #include "base/check.hpp"
@@ -53,7 +54,6 @@ void TaskState::prepare(const TaskSpec& spec, void* body, Sink* loop) noexcept {
     error_seen_.store(false, relaxed);
     result_taken_.store(false, relaxed);
     operations_ = &spec.operations;
-    body_operations = &spec.operations;
     value_ = body;
     loop_ = loop;
     kind = spec.kind;
@@ -75,6 +75,9 @@ void TaskState::retire() noexcept {
         delete name;
         name = nullptr;
     }
+    if (variables != nullptr) {
+        static_cast<ContextState*>(std::exchange(variables, nullptr))->release();
+    }
     cancel_message_.store(nullptr, relaxed);
     sleep.renew();
     if (rt::Carrier* const carrier = rt::current_carrier(); carrier != nullptr) {
@@ -91,79 +94,193 @@ void TaskState::run() noexcept {
         status = Status::Cancelled;  // cancelled before it began: the body never runs
     } else {
         try {
-            body_operations->run(value_);
+            body_operations().run(value_);
         } catch (const CancelledError& error) {
             status = Status::Cancelled;
             if (!error.message().empty()) {
-                delete cancel_message_.exchange(new std::string(error.message()), acq_rel);
+                set_cancel_message(error.message());
             }
         } catch (...) {
             status = Status::Error;
             error_ = std::current_exception();
         }
     }
-    body_operations->drop_callable(value_);
-    if (status == Status::Value && sleep.cancel_marked()) [[unlikely]] {
-        body_operations->drop_result(value_);
-        status = Status::Cancelled;  // cancelled in its last step: asyncio's cancel_at_end
-    }
+    body_operations().drop_callable(value_);
     rt::current_carrier()->counters.tasks_finished.add();
-    finish(status);
+    end_body(status);
     release();
 }
 
-void TaskState::keep_cancel_message(const std::string& message) {
-    if (message.empty()) {
-        return;
-    }
-    auto* text = new std::string(message);
-    std::string* expected = nullptr;
-    // release: the string is complete for whoever throws it; the first message stays
-    if (!cancel_message_.compare_exchange_strong(expected, text, rt::release, relaxed)) {
-        delete text;
+/// finish(), and asyncio's cancel_at_end: a task that is cancelled in its last step, when nothing
+/// of it suspends any more, is cancelled. Also where the canceller is another thread: who was told
+/// that the task is asked to end is never shown its value.
+///
+///   the task, here                          its canceller (note_cancel, note_for_end)
+///   1  word: takes bit 2 out, if it is in   1  marks the sleep word
+///   2  looks for the mark                   2  word: puts bit 2 in, unless the task is done
+///   3  CAS of the word: done, if it is as 1 left it, else again from 1
+///
+/// A canceller's 2 that comes after 3 finds the task done, and says so. One that comes before 3 comes
+/// before the last 1, as 3 would have failed; so the task's last 2 sees the mark (1 reads the bit or
+/// takes it out: an acquire of the canceller's release), unless somebody has taken that meanwhile,
+/// whom it was thrown to. The bit is taken out, or a second canceller would leave the word as it was.
+///
+/// It needs no reference of its own, as finish() does, to tell others: the runtime's is dropped
+/// after it.
+[[gnu::always_inline]] inline void TaskState::end_body(Status status) noexcept {
+    std::uintptr_t waiting = word_.load(acquire);
+    do {
+        if ((waiting & kCancelNoted) != 0) [[unlikely]] {
+            waiting = word_.fetch_and(~kCancelNoted, acq_rel) & ~kCancelNoted;
+        }
+        if (status == Status::Value && sleep.cancel_marked()) [[unlikely]] {
+            body_operations().drop_result(value_);
+            status = Status::Cancelled;
+        }
+        // acq_rel: as finish's.
+    } while (
+        !word_.compare_exchange_weak(waiting, static_cast<std::uintptr_t>(status), acq_rel, acquire)
+    );
+    if (waiting != 0) {
+        tell(waiting);
     }
 }
 
+/// For one who has marked it as cancelled: false when that came too late.
+bool TaskState::note_for_end() noexcept {
+    std::uintptr_t word = word_.load(relaxed);
+    do {
+        if (is_done(word)) {
+            mark_error_seen();  // as where it was found done at once
+            return static_cast<Status>(word) == Status::Cancelled;
+        }
+        // release: the mark
+    } while (!word_.compare_exchange_weak(word, word | kCancelNoted, rt::release, relaxed));
+    return true;
+}
+
+/// The message that the CancelledError will have, which the task has not thrown yet: the last one
+/// counts, as in asyncio.
+void TaskState::set_cancel_message(const std::string& message) noexcept {
+    replace_message(copy_of_message(message));
+}
+
 /// The first step of a cancellation, at one task.
-rt::SleepWord<>::CancelStep TaskState::note_cancel(const std::string& message) {
+rt::SleepWord<>::CancelStep TaskState::note_cancel(const std::string& message) noexcept {
     cancel_requests.fetch_add(1, relaxed);
-    keep_cancel_message(message);
+    // First, so that the task finds it. Not where the error, be its message empty, is on its way to
+    // a task that was woken with it and has not gone on yet.
+    if (!sleep.ended_by_cancel()) {
+        set_cancel_message(message);
+    }
     const auto step = sleep.request_cancel();
     if (step == rt::SleepWord<>::CancelStep::Claimed) {
         loop()->submit(*this);
-    } else if (step == rt::SleepWord<>::CancelStep::Forward && !message.empty()) {
-        delete cancel_message_.exchange(nullptr, acq_rel);  // it goes to the other instead
+    } else if (step == rt::SleepWord<>::CancelStep::Forward) {
+        static_cast<void>(take_cancel_message());  // it goes to the other instead
     }
     return step;
 }
 
-bool TaskState::request_cancel(std::string&& message) {
+/// Cancels the future that this task, which is held still for it, waits for. `released`: the task
+/// was told by the future and let go; it may be anything by now.
+bool TaskState::cancel_awaited(const std::string& message, bool& released) noexcept {
+    rt::Carrier* const carrier = rt::current_carrier();
+    if (carrier == nullptr) {
+        return awaiting->cancel(message);
+    }
+    TaskState* const outer = std::exchange(carrier->forwarding, this);
+    const bool accepted = awaiting->cancel(message);
+    released = carrier->forwarding != this;
+    carrier->forwarding = outer;
+    return accepted;
+}
+
+namespace {
+
+/// Whether `task` is one of those that are held still, linked from the last to the first.
+bool waits_in_chain(const TaskState* last, const TaskState& task) noexcept {
+    while (last != nullptr && last != &task) {
+        last = static_cast<const TaskState*>(last->Runnable::next);
+    }
+    return last != nullptr;
+}
+
+/// Tasks that wait for each other in a circle, and are held still: one is woken, or nobody could ever
+/// end them. Not one in whose place the next one runs: that has the stack.
+void break_circle(TaskState* last, const std::string& message) noexcept {
+    const auto is_below = [](const TaskState& waiter) {
+        return static_cast<const TaskState*>(waiter.awaiting)->in_place_of == &waiter;
+    };
+    while (is_below(*last)) {
+        last = static_cast<TaskState*>(last->Runnable::next);
+    }
+    last->awaiting->forget_waiter(*last);  // its frame goes
+    last->set_cancel_message(message);
+    static_cast<void>(last->sleep.claim(last->sleep.epoch(), rt::WakeReason::Cancelled));
+}
+
+}  // namespace
+
+bool TaskState::request_cancel(const std::string& message) noexcept {
+    if (done()) {
+        mark_error_seen();
+        return false;
+    }
+    return pursue_cancel(message, note_cancel(message));
+}
+
+void TaskState::end_look() noexcept {
+    using CancelStep = rt::SleepWord<>::CancelStep;
+    const CancelStep step = sleep.end_look();
+    if (step == CancelStep::Claimed) {
+        loop()->submit(*this);
+    } else if (step == CancelStep::Forward) {
+        static_cast<void>(pursue_cancel(take_cancel_message(), step));
+    }
+}
+
+/// What follows the first `step` of a cancellation.
+bool TaskState::pursue_cancel(
+    const std::string& message, rt::SleepWord<>::CancelStep step
+) noexcept {
     // From task to what it waits for, and so on; a chain may be longer than a stack is deep. A task
     // that forwards is held still and in no ready queue, so its link leads back.
     TaskState* waiter = nullptr;
     TaskState* task = this;
     bool accepted = false;
-    while (task != nullptr && !task->done()) {
-        accepted = true;
-        if (task->note_cancel(message) != rt::SleepWord<>::CancelStep::Forward) {
+    bool asked = false;
+    for (;;) {
+        if (step != rt::SleepWord<>::CancelStep::Forward) {
+            accepted = step == rt::SleepWord<>::CancelStep::Claimed || task->note_for_end();
+            if (waits_in_chain(waiter, *task)) {
+                break_circle(waiter, message);
+            }
             break;
         }
+        asked = true;
         task->Runnable::next = waiter;
-        waiter = task;
-        accepted = false;
-        task = nullptr;
-        if (waiter->awaiting->is_task()) {
-            task = static_cast<TaskState*>(waiter->awaiting);
-        } else {
-            accepted = waiter->awaiting->cancel(message);
+        if (task->awaiting->is_task()) {
+            waiter = task;
+            accepted = false;
+            task = static_cast<TaskState*>(task->awaiting);
+            if (task->done()) {
+                break;
+            }
+            step = task->note_cancel(message);
+            continue;
         }
+        bool released = false;
+        accepted = task->cancel_awaited(message, released);
+        waiter = released ? waiter : task;
+        break;
     }
-    const bool asked = accepted || waiter != nullptr;
+    asked = asked || accepted;
     while (waiter != nullptr) {
         TaskState& forwarded = *waiter;
         waiter = static_cast<TaskState*>(forwarded.Runnable::next);
         if (!accepted) {
-            forwarded.keep_cancel_message(message);
+            forwarded.set_cancel_message(message);
         }
         if (forwarded.sleep.end_forward(!accepted)) {
             forwarded.loop()->submit(forwarded);
@@ -173,12 +290,10 @@ bool TaskState::request_cancel(std::string&& message) {
     return asked;
 }
 
-void TaskState::forward_cancel() {
-    std::string* const text = cancel_message_.exchange(nullptr, acq_rel);
-    std::string message = text != nullptr ? std::move(*text) : std::string();
-    delete text;
+void TaskState::forward_cancel() noexcept {
+    const std::unique_ptr<std::string> message(cancel_message_.exchange(nullptr, acq_rel));
     sleep.take_cancel_mark();
-    if (!awaiting->cancel(std::move(message))) {
+    if (!awaiting->cancel(message != nullptr ? *message : std::string())) {
         sleep.mark_cancel();
     }
 }
@@ -198,6 +313,15 @@ std::uint32_t TaskState::uncancel() noexcept {
         return 0;
     }
     return requests - 1;
+}
+
+void TaskState::withdraw_cancel(std::uint32_t last) noexcept {
+    if (cancel_requests.load(relaxed) == last && sleep.take_cancel_mark()) {
+        static_cast<void>(take_cancel_message());
+        if (cancel_requests.load(relaxed) != last) {
+            sleep.mark_cancel();  // the mark was of one who came meanwhile
+        }
+    }
 }
 
 std::string TaskState::display_name() const {
@@ -245,16 +369,40 @@ void throw_cancelled() {
     std::string text;
     if (carrier != nullptr && carrier->current != nullptr) {
         text = carrier->current->take_cancel_message();
+        carrier->current->sleep.forget_reason();
     }
     throw CancelledError(std::move(text));
 }
 
 std::string TaskState::take_cancel_message() {
+    cancels_delivered.fetch_add(1, relaxed);
     std::string* const message = cancel_message_.exchange(nullptr, acq_rel);
     std::string text = message != nullptr ? std::move(*message) : std::string();
     delete message;
     return text;
 }
+
+namespace {
+
+/// Whether anything was set in the context of who makes a task: a plain thread has to look.
+bool may_inherit_context(const rt::Carrier* carrier) noexcept {
+    if (carrier == nullptr) {
+        return true;
+    }
+    const TaskState* const maker = carrier->current;
+    return (maker != nullptr ? maker->variables : carrier->callback_variables) != nullptr;
+}
+
+[[gnu::noinline]] void give_context(TaskState& task, Ref<ContextState> given) {
+    try {
+        task.variables = (given ? std::move(given) : inherited_context()).detach();
+    } catch (...) {
+        task.retire();
+        throw;
+    }
+}
+
+}  // namespace
 
 TaskDraft draft_task(TaskSpec&& spec) {
     rt::Carrier* const carrier = rt::current_carrier();
@@ -286,8 +434,11 @@ TaskDraft draft_task(TaskSpec&& spec) {
         task->retire();
         throw std::bad_alloc();
     }
-    if (!spec.name.empty()) [[unlikely]] {
-        task->name = new (std::nothrow) std::string(std::move(spec.name));
+    if (spec.choices.context || may_inherit_context(carrier)) [[unlikely]] {
+        give_context(*task, std::move(spec.choices.context));
+    }
+    if (!spec.choices.name.empty()) [[unlikely]] {
+        task->name = new (std::nothrow) std::string(std::move(spec.choices.name));
     }
     return {task, body};
 }
@@ -296,23 +447,37 @@ void abandon_draft(FutureState& state) noexcept {
     static_cast<TaskState&>(state).retire();
 }
 
-void TaskState::begin() noexcept {
+[[gnu::always_inline]] inline void TaskState::begin() noexcept {
     if (rt::Carrier* const carrier = rt::current_carrier(); carrier != nullptr) {
         carrier->counters.tasks_spawned.add();
     }
     // The maker's handle and the runtime's own. release: one who walks the records sees it whole.
     references_.store(2, rt::release);
-    loop()->submit(*this);
 }
 
 void start_task(FutureState& state) noexcept {
-    static_cast<TaskState&>(state).begin();
+    auto& task = static_cast<TaskState&>(state);
+    task.begin();
+    task.loop()->submit(task);
+}
+
+void start_task_now(FutureState& state) noexcept {
+    auto& task = static_cast<TaskState&>(state);
+    rt::Carrier* const carrier = rt::current_carrier();
+    if (carrier == nullptr || carrier->current == nullptr || carrier->sink != task.loop() ||
+        !carrier->stacks.has_spare()) {
+        start_task(state);
+        return;
+    }
+    task.begin();
+    carrier->sink->run_next(task);
+    rt::suspend_to_run_loop(*carrier);
 }
 
 void destroy_task(FutureState& state) noexcept {
     auto& task = static_cast<TaskState&>(state);
     if (task.status() == Status::Value) {
-        task.body_operations->drop_result(task.value());
+        task.body_operations().drop_result(task.value());
     }
     task.retire();
 }

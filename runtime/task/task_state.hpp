@@ -32,14 +32,20 @@ public:
     [[nodiscard]] bool fresh() const noexcept { return context == nullptr; }
 
     /// asyncio's Task.cancel: asks the task to end. False when it is done.
-    bool request_cancel(std::string&& message);
+    bool request_cancel(const std::string& message) noexcept;
+    /// Lets go of the task, which was held still to be looked at (sleep.try_hold).
+    void end_look() noexcept;
     /// asyncio's Task.uncancel: takes one request back; returns how many are left.
     std::uint32_t uncancel() noexcept;
+    /// For the task itself: forgets a request that was not delivered, if it is the last of `last`.
+    void withdraw_cancel(std::uint32_t last) noexcept;
     /// Hands a marked cancellation of this task, which waits for `awaiting`, on to that.
-    void forward_cancel();
+    void forward_cancel() noexcept;
 
     /// Takes the message of the cancellation that is about to be thrown.
     [[nodiscard]] std::string take_cancel_message();
+
+    void set_cancel_message(const std::string& message) noexcept;
 
     /// The name that was given, or "Task-N".
     [[nodiscard]] std::string display_name() const;
@@ -56,7 +62,7 @@ public:
     rt::ExceptionState exceptions;
     FutureState* awaiting = nullptr;
     TaskState* in_place_of = nullptr;  // whose stack it runs on, and who waits for it
-    const TaskOperations* body_operations = nullptr;
+    void* variables = nullptr;  // the values of context variables: a ContextState, owned; or null
     rt::Atomic<const char*> wait_what{nullptr};    // relaxed: for a dump
     rt::Atomic<const void*> wait_object{nullptr};  // relaxed: for a dump
     std::uint64_t id = 0;
@@ -64,6 +70,7 @@ public:
     const char* site_file = "";
     rt::Atomic<std::uint32_t> cancel_requests{0};  // relaxed: a count
     std::uint32_t site_line = 0;
+    rt::Atomic<std::uint32_t> cancels_delivered{0};  // relaxed: a count
     bool body_on_heap = false;
     bool masked_in_place = false;  // it may not be cancelled while a child runs in its place
 
@@ -71,12 +78,18 @@ public:
     void retire() noexcept;
     void begin() noexcept;
     [[nodiscard]] void* inline_body() noexcept { return body_; }
+    [[nodiscard]] const TaskOperations& body_operations() const noexcept {
+        return static_cast<const TaskOperations&>(*operations_);
+    }
 
     static constexpr std::size_t kInlineBytes = 64;
 
 private:
-    void keep_cancel_message(const std::string& message);
-    rt::SleepWord<>::CancelStep note_cancel(const std::string& message);
+    void end_body(Status status) noexcept;
+    [[nodiscard]] bool note_for_end() noexcept;
+    bool pursue_cancel(const std::string& message, rt::SleepWord<>::CancelStep step) noexcept;
+    rt::SleepWord<>::CancelStep note_cancel(const std::string& message) noexcept;
+    bool cancel_awaited(const std::string& message, bool& released) noexcept;
 
     alignas(kBodyAlignment) std::byte body_[kInlineBytes];
 };

@@ -1,19 +1,15 @@
 #include <optional>
+#include <string>
 #include <utility>
 #include <weft/detail/wait_queue.hpp>
 
 #include "base/check.hpp"
-#include "base/clock.hpp"
 #include "task/park.hpp"
 #include "task/task_state.hpp"
 #include "task/thread_parker.hpp"
 
 namespace weft::detail {
 namespace {
-
-rt::Nanos to_nanos(std::chrono::steady_clock::time_point when) noexcept {
-    return std::chrono::duration_cast<std::chrono::nanoseconds>(when.time_since_epoch()).count();
-}
 
 void unlock_queue(void* argument) noexcept {
     static_cast<WaitQueue*>(argument)->unlock();
@@ -57,35 +53,26 @@ void WaitQueue::unlink(WaitNode& node) noexcept {
 }
 
 WaitOutcome WaitQueue::wait(
-    const char* what,
-    const void* object,
-    std::chrono::steady_clock::time_point deadline,
-    std::uintptr_t argument,
-    WokenList* woken
+    const char* what, const void* object, std::uintptr_t argument, WokenList* woken
 ) {
     WaitNode node;
     node.argument = argument;
-    rt::Carrier* const carrier = rt::current_carrier();
+    const rt::Carrier* const carrier = rt::current_carrier();
     if (carrier == nullptr) {
-        return wait_as_thread(node, deadline, woken);
+        return wait_as_thread(node, woken);
     }
     if (carrier->current == nullptr) {
         unlock();
         require_waitable(what);
     }
-    TaskState& task = *carrier->current;
-    task.wait_what.store(what, rt::relaxed);
-    task.wait_object.store(object, rt::relaxed);
-    return wait_as_task(task, node, deadline, woken);
+    return wait_as_task(node, what, object, woken);
 }
 
 WaitOutcome WaitQueue::wait_as_task(
-    TaskState& task,
-    WaitNode& node,
-    std::chrono::steady_clock::time_point deadline,
-    WokenList* woken
+    WaitNode& node, const char* what, const void* object, WokenList* woken
 ) {
     rt::Carrier* const carrier = rt::current_carrier();
+    TaskState& task = *carrier->current;
     const bool masked = rt::cancellation_masked(*carrier);
     if (!masked && task.sleep.cancel_marked()) [[unlikely]] {
         // As in asyncio, a task that was cancelled while it ran lets the others go first.
@@ -93,20 +80,15 @@ WaitOutcome WaitQueue::wait_as_task(
         if (woken != nullptr) {
             woken->submit();
         }
+        // With what it was cancelled before: later messages do not count.
+        const std::string message = task.take_cancel_message();
         rt::suspend_to_back(*carrier);
         task.sleep.take_cancel_mark();
-        return {.granted = false, .cancelled = true, .timed_out = false};
+        task.set_cancel_message(message);
+        return WaitOutcome(WaitOutcome::Cancelled);
     }
     node.task = &task;
     node.epoch = task.sleep.epoch();
-    if (deadline != kNoDeadline) {
-        try {
-            carrier->sink->arm(task, node.epoch, to_nanos(deadline));
-        } catch (...) {
-            unlock();
-            throw;
-        }
-    }
     link(node);
     std::optional<Unlocking> unlocking;
     rt::Sleep sleep{task, node.epoch, {.masked = masked}, &unlock_queue, this};
@@ -114,15 +96,9 @@ WaitOutcome WaitQueue::wait_as_task(
         sleep.publish = &Unlocking::commit;
         sleep.argument = &unlocking.emplace(Unlocking{*this, *woken});
     }
-    const char* const what = task.wait_what.load(rt::relaxed);
-    const rt::WakeReason reason =
-        rt::park(*carrier, sleep, what, task.wait_object.load(rt::relaxed));
-    WaitOutcome outcome{
-        .granted = reason == rt::WakeReason::Granted,
-        .cancelled = reason == rt::WakeReason::Cancelled,
-        .timed_out = reason == rt::WakeReason::TimedOut,
-    };
-    if (!outcome.granted) {
+    std::uint8_t outcome = WaitOutcome::Granted;
+    if (rt::park(*carrier, sleep, what, object) == rt::WakeReason::Cancelled) [[unlikely]] {
+        outcome = WaitOutcome::Cancelled;
         // The queue cannot be gone: nobody took this sleeper out of it.
         lock();
         if (node.linked) {
@@ -131,14 +107,13 @@ WaitOutcome WaitQueue::wait_as_task(
         unlock();
     }
     if (!masked && task.sleep.take_cancel_mark()) {
-        outcome.cancelled = true;  // it came after the grant, before the task went on: it wins
+        // It came after the grant, before the task went on: it wins.
+        outcome |= WaitOutcome::Cancelled;
     }
-    return outcome;
+    return WaitOutcome(outcome);
 }
 
-WaitOutcome WaitQueue::wait_as_thread(
-    WaitNode& node, std::chrono::steady_clock::time_point deadline, WokenList* woken
-) {
+WaitOutcome WaitQueue::wait_as_thread(WaitNode& node, WokenList* woken) {
     ThreadParker parker;
     node.thread = &parker;
     link(node);
@@ -146,23 +121,8 @@ WaitOutcome WaitQueue::wait_as_thread(
     if (woken != nullptr) {
         woken->submit();
     }
-    if (deadline == kNoDeadline) {
-        parker.wait();
-        return {.granted = true, .cancelled = false, .timed_out = false};
-    }
-    if (parker.wait_until(deadline)) {
-        return {.granted = true, .cancelled = false, .timed_out = false};
-    }
-    lock();
-    const bool taken = !node.linked;
-    if (!taken) {
-        unlink(node);
-    }
-    unlock();
-    if (taken) {
-        parker.wait();  // the waker has this thread in hand and is about to signal
-    }
-    return {.granted = taken, .cancelled = false, .timed_out = !taken};
+    parker.wait();
+    return WaitOutcome(WaitOutcome::Granted);
 }
 
 bool WaitQueue::wake_one(WokenList& woken, std::uintptr_t* argument) noexcept {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <type_traits>
 #include <utility>
+#include <weft/detail/context_state.hpp>
 #include <weft/detail/ref.hpp>
 
 namespace weft::detail {
@@ -43,26 +44,36 @@ public:
     }
     /// Drops the function and all it holds, unless it has been run. Any thread.
     void cancel() noexcept {
+        cancelled_.store(true, std::memory_order_release);
         if (!claimed_.exchange(true, std::memory_order_acq_rel)) {
-            cancelled_.store(true, std::memory_order_release);
             drop();
         }
     }
     [[nodiscard]] bool cancelled() const noexcept {
         return cancelled_.load(std::memory_order_acquire);  // cancel's release store
     }
+    /// Of one that waits for a future: whether that is done. It may not have been run yet.
+    [[nodiscard]] bool told() const noexcept { return told_.load(std::memory_order_relaxed); }
+
+    /// The context to run it in; before it is handed over. Null: an empty one.
+    void set_context(Ref<ContextState> context) noexcept { context_ = std::move(context); }
+    [[nodiscard]] const Ref<ContextState>& context() const noexcept { return context_; }
 
 protected:
     Callback() noexcept : Runnable(Kind::Callback) {}
     virtual ~Callback() = default;
 
+    void set_told() noexcept { told_.store(true, std::memory_order_relaxed); }
+
     virtual void call() = 0;
     virtual void drop() noexcept = 0;
 
 private:
+    Ref<ContextState> context_;
     std::atomic<std::uint32_t> references_{1};
     std::atomic<bool> claimed_{false};  // by the run or by the cancellation, once
     std::atomic<bool> cancelled_{false};
+    std::atomic<bool> told_{false};  // relaxed: a hint for others
 };
 
 /// `Base`: Callback, or a kind of it that has an argument() for the function.

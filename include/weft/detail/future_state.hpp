@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <new>
 #include <string>
 #include <type_traits>
@@ -14,12 +15,13 @@
 namespace weft::detail {
 
 class FutureState;
+class TaskState;
 class Sink;  // the loop as the lower floors see it; in runtime/task/sink.hpp
 
 enum class Status : std::uint8_t { Pending, Value, Error, Cancelled };
 
-/// One that is told when a future is done. Linked once, never unlinked: whoever loses interest
-/// leaves it to be told in vain.
+/// One that is told when a future is done. Linked once, and hardly ever unlinked: whoever loses
+/// interest leaves it to be told in vain.
 struct Listener {
     Listener* next = nullptr;
     /// Called once, by whoever finished the future, after the result is readable; or when the
@@ -32,7 +34,7 @@ struct FutureOperations {
     /// Ends the result if there is one, and gives the memory back.
     void (*destroy)(FutureState& state) noexcept;
     /// Cancels in its own way; null: becomes cancelled.
-    bool (*cancel)(FutureState& state, const std::string& message) = nullptr;
+    bool (*cancel)(FutureState& state, const std::string& message) noexcept = nullptr;
 };
 
 /// The part of a future or a task that all its handles share. Compiled once, without the type.
@@ -42,9 +44,11 @@ struct FutureOperations {
 /// after that step, unless he has somebody to tell: then he holds a reference.
 ///
 ///   0  pending, nobody waits       1 to 3  done: the Status
-///   else pending; the newest listener, which leads to older ones
+///   else pending; the newest listener, which leads to older ones; bit 2 (of a task): somebody has
+///   marked it as cancelled, so that its end looks once more (TaskState::end_body)
 ///
 /// Edges: finish's CAS of word_ -> done()'s load, subscribe's failed CAS: the result is readable.
+///        note_for_end's CAS -> end_body's load: the mark is found.
 ///        subscribe's CAS -> finish's CAS: the listener is complete.
 ///        release()'s decrement -> the last release()'s: every use comes before the end.
 class FutureState {
@@ -77,21 +81,28 @@ public:
     [[nodiscard]] void* value() const noexcept { return value_; }
     [[nodiscard]] Sink* loop() const noexcept { return loop_; }
 
-    /// Future: becomes cancelled. Task: is asked to end. False when it is done already.
-    bool cancel(std::string message);
+    /// Future: becomes cancelled. Task: is asked to end. False when it is done already. Needs no
+    /// memory: without any it comes without the message.
+    bool cancel(const std::string& message) noexcept;
 
     /// Waits until done: a task suspends, a plain thread blocks. What the result is, is not looked
     /// at. A cancellation of the waiting task is handed on to what it waits for, as asyncio does.
     void wait();
+    /// The same, but a cancellation of the waiting task is kept for its next wait.
+    void wait_shielded();
     /// The same for a plain thread, at most until `deadline`; false when that came first.
     bool wait_until(std::chrono::steady_clock::time_point deadline);
 
     /// Throws what stands in the result's place: CancelledError or the error. Marks it as seen.
     void rethrow_failure();
+    /// Whether what it throws is a CancelledError: it is cancelled, or was given one.
+    [[nodiscard]] bool ended_cancelled() const noexcept;
     /// What was given to cancel(), of one that is cancelled.
-    [[nodiscard]] std::string cancel_message() const;
+    [[nodiscard]] std::string cancel_message() const noexcept;
     /// The error, or null; marks it as seen. Throws when cancelled.
     [[nodiscard]] std::exception_ptr take_error();
+    /// Nobody need be told of its error any more.
+    void mark_error_seen() noexcept { error_seen_.store(true, std::memory_order_relaxed); }
 
     /// Wins the right to finish a pending future. The winner stores the result, then calls finish.
     [[nodiscard]] bool try_begin_finish() noexcept {
@@ -112,19 +123,42 @@ public:
 
     /// Has `listener` told when the future is done; false when it is done already (not told then).
     [[nodiscard]] bool subscribe(Listener& listener) noexcept;
+    /// Takes the listener of a task that waits out again, which is held still; only while the future
+    /// cannot be finished.
+    void forget_waiter(const TaskState& task) noexcept;
 
 protected:
     FutureState(const FutureOperations& operations, void* value, Sink* loop, bool is_task) noexcept
         : is_task_(is_task), operations_(&operations), value_(value), loop_(loop) {}
     ~FutureState() = default;
 
+    /// Null: an empty message, or no memory for it.
+    [[nodiscard]] static std::unique_ptr<std::string> copy_of_message(const std::string& message
+    ) noexcept;
+    void replace_message(std::unique_ptr<std::string> message) noexcept;
+    // finish(), by who has the right to.
+    void finish_cancelled(const std::string& message) noexcept;
+    /// Not cancelled, but with a CancelledError for its error.
+    void finish_with_cancelled_error(const std::string& message) noexcept;
+    /// With what another throws, which is done and has no value.
+    void finish_as(FutureState& other) noexcept;
+
     [[nodiscard]] bool error_is_unseen() const noexcept {
         return error_ != nullptr && !error_seen_.load(std::memory_order_relaxed);
+    }
+    /// Its error is a CancelledError that is made anew for each who looks: several threads may.
+    [[nodiscard]] bool has_cancelled_error() const noexcept {
+        return status() == Status::Error && error_ == nullptr;
     }
 
     [[nodiscard]] static bool is_done(std::uintptr_t word) noexcept {
         return word - 1 < static_cast<std::uintptr_t>(Status::Cancelled);
     }
+    /// Tells a chain of listeners, in the order they came.
+    void tell(std::uintptr_t newest) noexcept;
+
+    static constexpr std::uintptr_t kCancelNoted = 4;
+    static_assert(alignof(Listener) > kCancelNoted, "a Listener's address has no such bit");
 
     std::atomic<std::uint32_t> references_{1};
     std::atomic<bool> claimed_{false};  // somebody has the right to finish it; not of a task
@@ -136,11 +170,10 @@ protected:
     const FutureOperations* operations_;
     void* value_;
     Sink* loop_;
-    std::atomic<std::string*> cancel_message_{nullptr};  // acq_rel: hands the string over
+    std::atomic<std::string*> cancel_message_{nullptr};  // see replace_message()
 
 private:
     void end() noexcept;
-    void tell(std::uintptr_t newest) noexcept;
 };
 
 /// A place for a result that may not be there yet.

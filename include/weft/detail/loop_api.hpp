@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string>
 #include <utility>
+#include <vector>
+#include <weft/delay.hpp>
 #include <weft/detail/callback.hpp>
 #include <weft/detail/future_state.hpp>
 
@@ -15,6 +17,10 @@ class Loop;
 }
 
 namespace weft::detail {
+
+/// The point in time in `delay` from now by the clock of the loop that runs here, if one does; or
+/// the last there is.
+[[nodiscard]] std::chrono::steady_clock::time_point deadline_after(Delay delay) noexcept;
 
 /// The loop that runs on this thread; null where none does.
 [[nodiscard]] Sink* running_sink() noexcept;
@@ -32,13 +38,13 @@ private:
     Sink* entered_;  // null: by way of the loop that runs here
 };
 
-/// The running task; throws RuntimeError outside of one.
-[[nodiscard]] Ref<FutureState> running_task();
+/// The running task; throws RuntimeError outside of one, which names `what` wanted it.
+[[nodiscard]] Ref<FutureState> running_task(const char* what = "current_task()");
 
 [[nodiscard]] const char* status_name(Status status) noexcept;
 [[noreturn]] void throw_not_done(const FutureState& state, const char* what);
 [[noreturn]] void throw_already_done(const FutureState& state, const char* what);
-[[noreturn]] void throw_taken();
+[[noreturn]] void throw_taken(const FutureState& state);
 [[noreturn]] void throw_task_is_not_settable(const char* what);
 
 /// A callback that is given its future when that is done, and does not keep it alive before.
@@ -47,17 +53,14 @@ public:
     /// Before it is posted.
     void set_argument(Ref<FutureState> future) noexcept {
         future_ = std::move(future);
-        told_.store(true, std::memory_order_relaxed);
+        set_told();
     }
-    /// Whether its future is done. It may not have been run yet.
-    [[nodiscard]] bool told() const noexcept { return told_.load(std::memory_order_relaxed); }
 
 protected:
     [[nodiscard]] Ref<FutureState> argument() noexcept { return std::move(future_); }
 
 private:
     Ref<FutureState> future_;
-    std::atomic<bool> told_{false};  // relaxed: a hint for others
 };
 
 template <class F>
@@ -73,8 +76,17 @@ void add_done_callback(FutureState& state, Ref<DoneCallback> callback);
 void tell_when_done(FutureState& state, Ref<DoneCallback> callback);
 
 [[nodiscard]] std::string task_name(const FutureState& task);
+[[nodiscard]] std::vector<std::string> task_stack(FutureState& task);
 void set_task_name(FutureState& task, std::string name);
 [[nodiscard]] std::uint32_t task_cancelling(const FutureState& task) noexcept;
 std::uint32_t task_uncancel(FutureState& task) noexcept;
+/// A cancellation that its maker may have to take back.
+struct CancelReceipt {
+    std::uint32_t delivered = 0;  // how often the task had been told of one before
+    std::uint32_t requests = 0;   // how many there were with it; 0: another was undelivered before
+};
+[[nodiscard]] CancelReceipt task_cancel(FutureState& task);
+/// For the task itself: forgets the request if it was not told of it, and no other came after it.
+void task_withdraw_cancel(FutureState& task, const CancelReceipt& receipt) noexcept;
 
 }  // namespace weft::detail

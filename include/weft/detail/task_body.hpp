@@ -4,6 +4,7 @@
 #include <memory>
 #include <type_traits>
 #include <utility>
+#include <weft/detail/context_state.hpp>
 #include <weft/detail/future_state.hpp>
 #include <weft/detail/site.hpp>
 
@@ -61,6 +62,13 @@ inline constexpr TaskOperations kTaskOperations{
 /// Where a task may run.
 enum class TaskKind : std::uint8_t { Pinned, Stealable };
 
+/// What its maker may choose about a task.
+struct TaskChoices {
+    std::string name = {};
+    Ref<ContextState> context = {};  // null: a copy of the maker's
+    bool eager_start = false;
+};
+
 struct TaskSpec {
     const TaskOperations& operations;
     std::size_t body_size;
@@ -69,7 +77,7 @@ struct TaskSpec {
     /// The loop a pinned task lives on; null: the running one. Of a stealable task: any of its
     /// runtime.
     Sink* loop;
-    std::string name;
+    TaskChoices& choices;  // taken from
     Site site;
 };
 
@@ -84,20 +92,24 @@ struct TaskDraft {
 void abandon_draft(FutureState& state) noexcept;
 /// Makes the task ready to run. The runtime holds a reference of its own from here on.
 void start_task(FutureState& state) noexcept;
+/// The same, but it runs before this returns, up to its first suspension; where that cannot be, in
+/// its turn.
+void start_task_now(FutureState& state) noexcept;
 
 /// Makes a task of `function`; the caller owns one reference of the result.
 template <class F, class R = std::invoke_result_t<std::decay_t<F>&>>
 [[nodiscard]] FutureState* make_task(
-    F&& function, TaskKind kind, Sink* loop, std::string&& name, Site site
+    F&& function, TaskKind kind, Sink* loop, TaskChoices&& choices, Site site
 ) {
     using Body = TaskBody<std::decay_t<F>, R>;
+    const bool eager = choices.eager_start;
     const TaskDraft draft = draft_task(
         {kTaskOperations<std::decay_t<F>, R>,
          sizeof(Body),
          alignof(Body),
          kind,
          loop,
-         std::move(name),
+         choices,
          site}
     );
     struct Guard {
@@ -110,7 +122,7 @@ template <class F, class R = std::invoke_result_t<std::decay_t<F>&>>
     } guard{draft.state};
     ::new (draft.body) Body(std::forward<F>(function));
     guard.state = nullptr;
-    start_task(*draft.state);
+    eager ? start_task_now(*draft.state) : start_task(*draft.state);
     return draft.state;
 }
 

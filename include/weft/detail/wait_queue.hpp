@@ -1,6 +1,5 @@
 #pragma once
 
-#include <chrono>
 #include <cstdint>
 #include <utility>
 #include <weft/detail/spin_lock.hpp>
@@ -10,14 +9,23 @@ namespace weft::detail {
 class TaskState;
 class ThreadParker;
 
-/// How a wait ended.
-struct WaitOutcome {
-    bool granted;    ///< a waker chose this sleeper: what it hands over is the sleeper's now
-    bool cancelled;  ///< the task was cancelled; with `granted`, give back what was handed over
-    bool timed_out;  ///< the deadline came first
+/// How a wait ended. One byte, which goes up through the sleeper's frames in a register: three bools
+/// are stored one by one and loaded as one, which has to wait for the stores (6 ns a frame).
+class WaitOutcome {
+public:
+    enum Bit : std::uint8_t { Granted = 1, Cancelled = 2 };
 
+    explicit WaitOutcome(std::uint8_t bits) noexcept : bits_(bits) {}
+
+    /// A waker chose this sleeper: what it hands over is the sleeper's now.
+    [[nodiscard]] bool granted() const noexcept { return (bits_ & Granted) != 0; }
+    /// The task was cancelled; where it is granted too, give back what was handed over.
+    [[nodiscard]] bool cancelled() const noexcept { return (bits_ & Cancelled) != 0; }
     /// Whether the wait gave what it was for.
-    [[nodiscard]] bool ok() const noexcept { return granted && !cancelled; }
+    [[nodiscard]] bool ok() const noexcept { return bits_ == Granted; }
+
+private:
+    std::uint8_t bits_;
 };
 
 /// A sleeper in a queue; lives on the sleeper's own stack.
@@ -41,7 +49,11 @@ public:
           last_task_(std::exchange(other.last_task_, nullptr)),
           threads_(std::exchange(other.threads_, nullptr)) {}
     WokenList& operator=(const WokenList&) = delete;
-    ~WokenList() { submit(); }
+    ~WokenList() {
+        if (!empty()) {
+            submit();
+        }
+    }
 
     /// Lets all of them run, in the order they were added.
     void submit() noexcept;
@@ -75,13 +87,12 @@ public:
     /// Whether nobody waits who could still be woken. With the lock.
     [[nodiscard]] bool empty() noexcept;
 
-    /// Sleeps until woken, cancelled or `deadline`. Call it with the lock; it returns without.
+    /// Sleeps until woken or cancelled. Call it with the lock; it returns without.
     /// `what` names the wait in a dump ("Lock.acquire"), `object` the primitive. `woken`, if given,
     /// is let run when the sleeper is in the queue and the lock is free again.
     WaitOutcome wait(
         const char* what,
         const void* object,
-        std::chrono::steady_clock::time_point deadline = kNoDeadline,
         std::uintptr_t argument = 0,
         WokenList* woken = nullptr
     );
@@ -92,20 +103,13 @@ public:
     /// Wins all of them. With the lock.
     void wake_all(WokenList& woken) noexcept;
 
-    static constexpr auto kNoDeadline = std::chrono::steady_clock::time_point::max();
-
 private:
     void link(WaitNode& node) noexcept;
     void unlink(WaitNode& node) noexcept;
     WaitOutcome wait_as_task(
-        TaskState& task,
-        WaitNode& node,
-        std::chrono::steady_clock::time_point deadline,
-        WokenList* woken
+        WaitNode& node, const char* what, const void* object, WokenList* woken
     );
-    WaitOutcome wait_as_thread(
-        WaitNode& node, std::chrono::steady_clock::time_point deadline, WokenList* woken
-    );
+    WaitOutcome wait_as_thread(WaitNode& node, WokenList* woken);
 
     SpinLock lock_;
     WaitNode* head_ = nullptr;

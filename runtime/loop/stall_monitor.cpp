@@ -1,0 +1,84 @@
+#include "loop/stall_monitor.hpp"
+
+#include <sys/prctl.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <string>
+
+#include "base/log.hpp"
+#include "loop/dump.hpp"
+
+namespace weft::rt {
+namespace {
+
+using std::chrono::nanoseconds;
+using std::chrono::steady_clock;
+
+// How often it looks, within the time that is slow.
+constexpr int kLooks = 4;
+constexpr nanoseconds kShortestPause = std::chrono::milliseconds(1);
+
+}  // namespace
+
+StallMonitor::StallMonitor(Scheduler& scheduler, nanoseconds slow)
+    : scheduler_(scheduler), slow_(slow), thread_([this] { watch(); }) {}
+
+StallMonitor::~StallMonitor() {
+    {
+        const std::lock_guard lock(mutex_);
+        ended_ = true;
+    }
+    changed_.notify_all();
+    thread_.join();
+}
+
+void StallMonitor::set_slow(nanoseconds slow) {
+    {
+        const std::lock_guard lock(mutex_);
+        slow_ = slow;
+    }
+    changed_.notify_all();
+}
+
+void StallMonitor::watch() {
+    ::prctl(PR_SET_NAME, "weft-debug");
+    std::vector<Seen> seen(static_cast<std::size_t>(scheduler_.width()));
+    std::unique_lock lock(mutex_);
+    while (!ended_) {
+        const nanoseconds slow = slow_;
+        lock.unlock();
+        for (int index = 0; index < scheduler_.width(); ++index) {
+            look(index, seen[static_cast<std::size_t>(index)], slow);
+        }
+        lock.lock();
+        if (!ended_) {
+            changed_.wait_for(lock, std::max(slow_ / kLooks, kShortestPause));
+        }
+    }
+}
+
+void StallMonitor::look(int index, Seen& seen, nanoseconds slow) {
+    Worker& worker = scheduler_.worker(index);
+    const std::uint64_t progress = worker.counters.tasks_run.get() +
+                                   worker.counters.callbacks_run.get() +
+                                   worker.counters.turns.get();
+    const auto now = steady_clock::now();
+    if (progress != seen.progress || worker.sleeps_undisturbed() || !worker.driven()) {
+        seen = {progress, now, false};
+        return;
+    }
+    if (seen.reported || now - seen.since < slow) {
+        return;
+    }
+    seen.reported = true;
+    char length[32];
+    std::snprintf(
+        length, sizeof length, "%.3f s", std::chrono::duration<double>(now - seen.since).count()
+    );
+    log_warning(
+        describe_running(worker) + " has kept loop " + std::to_string(index) + " for " + length
+    );
+}
+
+}  // namespace weft::rt

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "sched/scheduler.hpp"
+
+namespace weft::rt {
+
+/// Says which task or callback keeps a loop from everything else, while it does: a thread that looks
+/// at what the loops count. Costs the loops nothing.
+class StallMonitor {
+public:
+    /// Throws std::system_error when the system refuses a thread.
+    StallMonitor(Scheduler& scheduler, std::chrono::nanoseconds slow);
+    StallMonitor(const StallMonitor&) = delete;
+    StallMonitor& operator=(const StallMonitor&) = delete;
+    ~StallMonitor();
+
+    void set_slow(std::chrono::nanoseconds slow);
+
+private:
+    struct Seen {
+        std::uint64_t progress = ~std::uint64_t{0};  // none yet: the first look is news
+        std::chrono::steady_clock::time_point since;
+        bool reported = false;
+    };
+
+    void watch();
+    void look(int index, Seen& seen, std::chrono::nanoseconds slow);
+
+    Scheduler& scheduler_;
+    mutable std::mutex mutex_;
+    std::condition_variable changed_;
+    std::chrono::nanoseconds slow_;  // under the mutex
+    bool ended_ = false;             // under the mutex
+    std::thread thread_;
+};
+
+}  // namespace weft::rt
