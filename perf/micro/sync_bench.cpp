@@ -62,6 +62,19 @@ void semaphore_hand_over(benchmark::State& state) {
 }
 BENCHMARK(semaphore_hand_over)->UseRealTime()->ArgName("workers")->Arg(1)->Arg(2);
 
+/// Each operation: a task that holds the lock gives it to one that waits, and waits itself.
+void lock_hand_over(benchmark::State& state) {
+    weft::Lock lock;
+    two_tasks(state, [&](int) {
+        for (int i = 0; i < kOperations / 2; ++i) {
+            lock.acquire();
+            weft::yield();  // the other one comes, and waits
+            lock.release();
+        }
+    });
+}
+BENCHMARK(lock_hand_over)->UseRealTime()->ArgName("workers")->Arg(1)->Arg(2);
+
 /// Each operation: a put by one task and a get by another, through a queue of `maxsize`.
 void queue_put_get(benchmark::State& state) {
     weft::Queue<int> queue(state.range(1));

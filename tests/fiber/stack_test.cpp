@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <mutex>
@@ -406,6 +407,41 @@ TEST(StackPoolTest, StopsMprotectInTime) {
     }
 }
 #endif
+
+/// What the kernel says of the mapping that `address` lies in: "VmFlags: rd wr ..."; empty where it
+/// does not say.
+std::string flags_of(const std::byte* address) {
+    std::ifstream maps{"/proc/self/smaps"};
+    bool is_it = false;
+    for (std::string line; std::getline(maps, line);) {
+        std::uintptr_t low = 0;
+        std::uintptr_t high = 0;
+        if (std::sscanf(line.c_str(), "%lx-%lx ", &low, &high) == 2) {
+            const auto wanted = reinterpret_cast<std::uintptr_t>(address);
+            is_it = low <= wanted && wanted < high;
+        } else if (is_it && line.starts_with("VmFlags:")) {
+            return line + " ";
+        }
+    }
+    return "";
+}
+
+// Goal: a parked task costs the pages that it touched, and no huge one.
+TEST(StackPoolTest, TakesNoHugePages) {
+    if (!std::ifstream{"/sys/kernel/mm/transparent_hugepage/enabled"}) {
+        GTEST_SKIP() << "a kernel without huge pages";
+    }
+    StackPool pool;
+    StackCache cache{pool};
+    Stack* const stack = cache.take();
+    ASSERT_NE(stack, nullptr);
+    const std::string flags = flags_of(stack->low);
+    cache.give(stack);
+    if (flags.empty()) {
+        GTEST_SKIP() << "a kernel that does not say";
+    }
+    EXPECT_NE(flags.find(" nh "), std::string::npos) << flags;
+}
 
 #if !WEFT_ASAN && !WEFT_TSAN  // they do not live under RLIMIT_AS
 /// Takes stacks until memory is refused; frees some address space; goes on. Ends the process.

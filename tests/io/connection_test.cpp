@@ -1,7 +1,9 @@
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <iterator>
 #include <string>
@@ -33,6 +35,29 @@ std::string refusal(const std::string& host, int port) {
 /// A port of 127.0.0.1 on which nobody listens.
 int free_port() {
     return RawSocket::listen().port();
+}
+
+// Goal: a closed connection whose description somebody else holds brings no more events.
+TEST_P(Connection, ClosedOnesAreNotWatched) {
+    run([] {
+        Runtime& runtime = get_running_loop().runtime();
+        StreamPair pair = make_pair_of_streams();
+        const int copy = ::dup(pair.server.writer.fileno());
+        ASSERT_GE(copy, 0);
+        pair.server.writer.close();
+        pair.server.writer.wait_closed();
+        settle();
+        const std::uint64_t before = runtime.metrics().total().events;
+        constexpr int kMessages = 20;
+        for (int i = 0; i < kMessages; ++i) {
+            pair.client.writer.write("x");
+            until([&] { return unread_bytes(copy) > i; });
+            sleep(std::chrono::microseconds(300));  // the loop looks at its reactor
+        }
+        // Not one for each; a few are of the loops' own waking.
+        EXPECT_LT(runtime.metrics().total().events - before, kMessages);
+        ::close(copy);
+    });
 }
 
 TEST_P(Connection, NumericAndLocalHosts) {

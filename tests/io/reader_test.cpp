@@ -1,4 +1,5 @@
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 
 #include <array>
 #include <cstdio>
@@ -60,6 +61,30 @@ TEST_P(Reader, ReadsUpToTheEnd) {
         EXPECT_EQ(pair.server.reader.read(), sent);
         EXPECT_EQ(pair.server.reader.read(), "");
         await(writing);
+    });
+}
+
+// Goal: a byte of urgent data, before which a receive stops short, does not hide what is behind it.
+TEST_P(Reader, GoesOnBehindUrgentData) {
+    run([] {
+        for (int round = 0; round < scaled(200); ++round) {
+            OneConnection listening;
+            RawSocket peer = RawSocket::connect(listening.port());
+            const auto send_all = [&] {
+                peer.send("abc");
+                EXPECT_EQ(::send(peer.fd(), "X", 1, MSG_OOB), 1);
+                peer.send("def");
+            };
+            if (round % 2 == 0) {
+                send_all();
+            }
+            End connection = listening.take();
+            if (round % 2 != 0) {
+                send_all();
+            }
+            EXPECT_EQ(connection.reader.readexactly(3), "abc");
+            EXPECT_EQ(connection.reader.readexactly(3), "def");
+        }
     });
 }
 
@@ -365,6 +390,39 @@ TEST(ReaderFairness, AFastPeerDoesNotStarveTheLoop) {
             await(other);
             peer.wait();
             EXPECT_GE(turns, reads / 32);
+        },
+        options
+    );
+}
+
+// The same where all is there already, so that no read ever waits.
+TEST(ReaderFairness, AFullBufferDoesNotStarveTheLoop) {
+    constexpr int kBytes = 64 * 1024;
+    constexpr int kPerRead = 16;
+    RuntimeOptions options;
+    options.workers = 1;
+    run(
+        [] {
+            OneConnection listening;
+            RawSocket peer = RawSocket::connect(listening.port());
+            End end = listening.take();
+            peer.send(std::string(kBytes, 'x'));
+            until([&] { return unread_bytes(end.writer.fileno()) == kBytes; });
+            bool done = false;
+            int turns = 0;
+            auto other = create_task([&] {
+                while (!done) {
+                    ++turns;
+                    yield();
+                }
+            });
+            std::array<char, kPerRead> memory{};
+            for (int read = 0; read < kBytes / kPerRead; ++read) {
+                ASSERT_EQ(end.reader.read_into(memory), memory.size());
+            }
+            done = true;
+            await(other);
+            EXPECT_GE(turns, kBytes / kPerRead / 32);
         },
         options
     );

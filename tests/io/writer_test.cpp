@@ -1,10 +1,14 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>
+#include <cstdlib>
+#include <new>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +16,7 @@
 #include <weft/errors.hpp>
 #include <weft/task.hpp>
 
+#include "fiber/sanitizer.hpp"
 #include "io/raw_socket.hpp"
 #include "io/stream_pair.hpp"
 #include "support/runtime_fixture.hpp"
@@ -332,6 +337,68 @@ TEST_P(Writer, CancelledDrainSendsAllTheSame) {
         reading.wait();
     });
 }
+
+#if !WEFT_ASAN && !WEFT_TSAN  // they do not live under RLIMIT_AS
+
+/// While it lives there is no memory for another task: this one must not suspend, or some end.
+class NoTaskMore {
+public:
+    NoTaskMore() {
+        ::getrlimit(RLIMIT_AS, &before_);
+        const rlimit nothing_more{0, before_.rlim_max};
+        ::setrlimit(RLIMIT_AS, &nothing_more);
+        try {
+            for (;;) {
+                create_task([] {});
+            }
+        } catch (const std::bad_alloc&) {
+        }
+    }
+    NoTaskMore(const NoTaskMore&) = delete;
+    NoTaskMore& operator=(const NoTaskMore&) = delete;
+    ~NoTaskMore() { ::setrlimit(RLIMIT_AS, &before_); }
+
+private:
+    rlimit before_{};
+};
+
+/// Ends with 0 when what was queued without anybody to send it is sent by drain().
+void send_without_a_task() {
+    ::alarm(30);
+    bool refused = false;
+    std::string received;
+    weft::run([&] {
+        SlowPeer slow;
+        std::size_t before = 0;
+        const std::string much(4096, 'x');
+        for (ssize_t count = 0; count >= 0;) {
+            count = ::send(
+                slow.end.writer.fileno(), much.data(), much.size(), MSG_DONTWAIT | MSG_NOSIGNAL
+            );
+            before += count > 0 ? static_cast<std::size_t>(count) : 0;
+        }
+        {
+            const NoTaskMore no_task;
+            try {
+                slow.end.writer.write("queued");
+            } catch (const std::bad_alloc&) {
+                refused = true;
+            }
+        }
+        slow.end.writer.drain();
+        Aside reads([&] { received = slow.peer.receive_exactly(before + 6); });
+        reads.wait();
+        received.erase(0, before);
+    });
+    std::_Exit(refused && received == "queued" ? 0 : 1);
+}
+
+// Goal: a write for which no task can be made is told of it, and not lost.
+TEST(WriterDeathTest, DrainSendsWhatWasQueuedWithoutMemory) {
+    EXPECT_EXIT(send_without_a_task(), ::testing::ExitedWithCode(0), "");
+}
+
+#endif
 
 // asyncio drops what a loop did not send before it ended; the runtime must end, too.
 TEST_P(Writer, RuntimeEndsWithDataUnsent) {

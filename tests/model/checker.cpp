@@ -117,6 +117,8 @@ public:
     }
 
     Report explore(const Scenario& scenario);
+    /// From here on they are noted.
+    void note_uses(std::vector<Use>& uses) noexcept { uses_ = &uses; }
 
     // ---- set-up
     std::size_t add_location(Bits initial, const void* address);
@@ -174,6 +176,7 @@ private:
     std::memory_order mutate(std::memory_order order, const Place& place) noexcept;
     [[nodiscard]] bool is_mutated(const Place& place, Mutation::Change change) noexcept;
     [[nodiscard]] bool hits(const Place& place) noexcept;
+    void note(const Place& place, std::memory_order order, bool modifies, bool changes_nothing);
     [[nodiscard]] const Named* find_name(Bits address) const;
     [[nodiscard]] std::string text(Bits value) const;
     [[nodiscard]] std::string text_of(std::size_t location) const;
@@ -200,6 +203,7 @@ private:
     long steps_ = 0;
     long all_steps_ = 0;
     bool mutated_ = false;
+    std::vector<Use>* uses_ = nullptr;
     bool telling_ = false;
     std::string failure_;
     std::string story_;
@@ -447,6 +451,7 @@ std::size_t Checker::add_location(Bits initial, const void* address) {
 }
 
 Bits Checker::load(std::size_t location, std::memory_order order, const Place& place) {
+    note(place, order, false, false);
     order = mutate(order, place);
     point(order == std::memory_order_relaxed);
     Memory& memory = memory_[location];
@@ -502,6 +507,7 @@ void Checker::append(
 
 void Checker::store(std::size_t location, Bits value, std::memory_order order, const Place& place) {
     point();
+    note(place, order, false, false);
     order = mutate(order, place);
     append(location, value, order, nullptr);
     if (telling_) {
@@ -541,6 +547,7 @@ bool Checker::modify(
     const std::size_t at = memory.history.size() - 1;
     old = memory.history[at].value;
     const std::optional<Bits> value = change(old);
+    note(place, value.has_value() ? success : failure, true, value == old);
     const std::memory_order order = mutate(value.has_value() ? success : failure, place);
     if (order == std::memory_order_seq_cst) {
         mine.join(total_);
@@ -571,7 +578,8 @@ bool Checker::hits(const Place& place) noexcept {
     if (!mutation_.has_value() || std::string_view(place.function) != mutation_->function ||
         !std::string_view(place.file).ends_with(mutation_->file) ||
         (mutation_->operation != nullptr &&
-         std::string_view(place.operation) != mutation_->operation)) {
+         std::string_view(place.operation) != mutation_->operation) ||
+        (mutation_->line != 0 && place.line != mutation_->line)) {
         return false;
     }
     mutated_ = true;
@@ -587,6 +595,26 @@ std::memory_order Checker::mutate(std::memory_order order, const Place& place) n
         return order;
     }
     return weakened(order, mutation_->change);
+}
+
+void Checker::note(
+    const Place& place, std::memory_order order, bool modifies, bool changes_nothing
+) {
+    if (uses_ == nullptr) {
+        return;
+    }
+    const auto same = [&place](const Use& use) {
+        return use.place.line == place.line && use.place.operation == place.operation &&
+               std::string_view(use.place.file) == place.file;
+    };
+    auto use = std::find_if(uses_->begin(), uses_->end(), same);
+    if (use == uses_->end()) {
+        use = uses_->insert(use, {place});
+    }
+    use->acquires = use->acquires || acquires(order);
+    use->releases = use->releases || releases(order);
+    use->modifies = use->modifies || modifies;
+    use->changes_nothing = use->changes_nothing || changes_nothing;
 }
 
 // ---- the story
@@ -647,6 +675,16 @@ Report explore(
     const Report report = one->explore(scenario);
     checker = nullptr;
     return report;
+}
+
+std::vector<Use> uses_of(const Scenario& scenario, const Limits& limits) {
+    std::vector<Use> uses;
+    const auto one = std::make_unique<Checker>(limits, std::nullopt);
+    one->note_uses(uses);
+    checker = one.get();
+    static_cast<void>(one->explore(scenario));
+    checker = nullptr;
+    return uses;
 }
 
 void Execution::at_end(std::function<void()> check) {

@@ -47,6 +47,24 @@ struct Mutation {
     const char* function = nullptr;  ///< in which the operation stands
     Change change = Change::NoOrder;
     const char* operation = nullptr;  ///< only of this kind ("load", "fetch_add")
+    int line = 0;                     ///< only on this line; 0: on any
+};
+
+/// Where in the code an operation stands.
+struct Place {
+    const char* file;
+    const char* function;
+    int line;
+    const char* operation;
+};
+
+/// An operation that a scenario came to, and what can be taken from it.
+struct Use {
+    Place place;
+    bool acquires = false;
+    bool releases = false;
+    bool modifies = false;         ///< it reads and writes in one step
+    bool changes_nothing = false;  ///< it did so and left the value as it was, once
 };
 
 struct Report {
@@ -96,6 +114,9 @@ using Scenario = std::function<void(Execution&)>;
     const std::optional<Mutation>& mutation = std::nullopt
 );
 
+/// The operations that a scenario comes to, each once.
+[[nodiscard]] std::vector<Use> uses_of(const Scenario& scenario, const Limits& limits);
+
 // ---- for the threads of a scenario
 
 /// What has to be true at this moment.
@@ -123,14 +144,6 @@ private:
 };
 
 // ---- what the code under test is instantiated with
-
-/// Where in the code an operation stands.
-struct Place {
-    const char* file;
-    const char* function;
-    int line;
-    const char* operation;
-};
 
 using Bits = std::uint64_t;
 

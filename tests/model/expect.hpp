@@ -1,8 +1,21 @@
 #pragma once
 
+#include <string>
+#include <vector>
+
 #include "model/checker.hpp"
 
 namespace weft::model {
+
+/// A scenario that holds, and the test it is from.
+struct Held {
+    std::string test;
+    Scenario scenario;
+    Limits limits;
+};
+
+/// From here on the expectations try nothing, and what is to hold is put there.
+void collect_held(std::vector<Held>& held) noexcept;
 
 /// The scenario is tried in every way within the limits, and nothing goes wrong.
 void expect_holds(const Scenario& scenario, const Limits& limits = {});

@@ -27,6 +27,7 @@ struct World {
         for (int i = 0; i < scheduler.expected; ++i) {
             require(tasks[static_cast<std::size_t>(i)].runs == 1, "no task is left lying");
         }
+        require(!scheduler.idle.somebody_searches(), "who sleeps does not count as searching");
     }
 
     ModelScheduler scheduler;

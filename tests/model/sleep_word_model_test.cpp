@@ -135,8 +135,9 @@ struct Waiter : Sleeper {
         wake(WakeReason::Granted);
         return true;
     }
-    void request() {
-        switch (word.request_cancel()) {
+    void request() { go_on(word.request_cancel()); }
+    void go_on(Word::CancelStep step) {
+        switch (step) {
             case Word::CancelStep::Marked:
                 return;
             case Word::CancelStep::Claimed:
@@ -156,8 +157,8 @@ struct Waiter : Sleeper {
 Scenario forward(bool finisher, int cancellers) {
     return [=](Execution& run) {
         auto& state = run.make<Waiter>("waiter");
-        state.awaiting = 1;
         run.thread("task", [&state] {
+            state.awaiting = 1;
             state.commit({.forwards = true}, false);
             // Published: the future may have ended before; then nobody else tells.
             if (state.published.came() && state.finished.load(acquire) != 0) {
@@ -179,6 +180,49 @@ Scenario forward(bool finisher, int cancellers) {
             require(state.submitted == 1, "the task goes on");
             const bool cancelled = state.finished.load(relaxed) == 1;
             require(cancelled || state.word.cancel_marked(), "the cancellation has been handed on");
+        });
+    };
+}
+
+/// Somebody looks at the sleeper meanwhile, holding it still: the cancellation reaches it, or what it
+/// waits for, all the same.
+Scenario look(Word::Options options, bool granted) {
+    return [=](Execution& run) {
+        auto& state = run.make<Waiter>("waiter");
+        run.thread("task", [&state, options] {
+            state.awaiting = 1;
+            state.commit(options, false);
+            if (options.masked) {
+                return;
+            }
+            state.ready.await();
+            // Not where it was published: the future would tell one whose frame is gone.
+            require(
+                state.word.reason() != WakeReason::Retry || !state.published.came(),
+                "it is not let go on before what it waits for has told it"
+            );
+        });
+        run.thread("looker", [&state] {
+            if (state.word.try_hold()) {  // it has the task from a list of all
+                require(state.context == 1, "the stack that is looked at is complete");
+                state.context = 2;  // its frames lie over what the task has saved,
+                state.context = 1;  // which is put back
+                state.go_on(state.word.end_look());
+            }
+        });
+        run.thread("canceller", [&state] { state.request(); });
+        if (granted) {
+            run.daemon("granter", [&state] {
+                state.published.await();
+                state.finish(2);
+            });
+        }
+        run.at_end([&state, options] {
+            require(options.masked || state.submitted == 1, "the task goes on");
+            const bool reached = state.word.cancel_marked() ||
+                                 state.word.reason() == WakeReason::Cancelled ||
+                                 (options.forwards && state.finished.load(relaxed) == 1);
+            require(reached, "the cancellation is not lost");
         });
     };
 }
@@ -259,6 +303,17 @@ TEST(SleepWord, ForwardAgainstTheEnd) {
 TEST(SleepWord, TwoForwards) {
     expect_holds(forward(true, 2), kTwo);
 }
+TEST(SleepWord, LookAgainstCancel) {
+    expect_holds(look({}, false), kTwo);
+    expect_holds(look({}, true), kTwo);
+}
+TEST(SleepWord, LookAgainstForward) {
+    expect_holds(look({.forwards = true}, false), kTwo);
+    expect_holds(look({.forwards = true}, true), kTwo);
+}
+TEST(SleepWord, LookAgainstAMaskedSleep) {
+    expect_holds(look({.masked = true}, false), kTwo);
+}
 TEST(SleepWord, Uncancel) {
     expect_holds(uncancel(true));
 }
@@ -286,6 +341,12 @@ TEST(SleepWordMutant, RequestCancelWithoutAcquire) {
 }
 TEST(SleepWordMutant, EndForwardInTwoSteps) {
     expect_found(forward(true, 1), {kFile, "end_forward", Change::Split, nullptr}, "");
+}
+TEST(SleepWordMutant, EndLookInTwoSteps) {
+    expect_found(look({}, false), {kFile, "end_look", Change::Split, nullptr}, "", kTwo);
+}
+TEST(SleepWordMutant, CancelInALookInTwoSteps) {
+    expect_found(look({}, true), {kFile, "request_cancel", Change::Split, nullptr}, "", kTwo);
 }
 TEST(SleepWordMutant, UncancelDoesNotLookAgain) {
     expect_found(uncancel(false), "the other cancellation is not lost");

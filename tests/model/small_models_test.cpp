@@ -164,6 +164,101 @@ TEST(ListenersMutant, TellsWithoutAReference) {
     expect_found(dropped_when_done({.keep = false}, true), "data race");
 }
 
+// ---- TaskState::end_body and note_for_end (runtime/task/task_state.cpp)
+
+enum class EndBug { None, NoNote, MarkSeenFirst, BitStays, NoteFirst, NoteWithoutRelease };
+
+/// A task in its last step, which is cancelled; or had been, when it took the mark.
+struct Ending {
+    static constexpr int kNoted = 4;
+    static constexpr int kValue = 1;
+    static constexpr int kCancelled = 3;
+    Atomic<int> mark{0};
+    Atomic<int> word{0};
+    bool told = false;  // the last canceller was told that the task is asked to end
+    int thrown = 0;     // the marks of those whose error was thrown, and swallowed
+
+    void end(EndBug bug) {
+        if (toss() && mark.load(relaxed) != 0) {
+            thrown = mark.exchange(0, acq_rel);
+        }
+        const bool early = mark.load(relaxed) != 0;
+        int waiting = word.load(acquire);
+        int status = kValue;
+        do {
+            if ((waiting & kNoted) != 0 && bug != EndBug::BitStays) {
+                waiting = word.fetch_and(~kNoted, acq_rel) & ~kNoted;
+            }
+            const bool marked = bug == EndBug::MarkSeenFirst ? early : mark.load(relaxed) != 0;
+            status = marked ? kCancelled : kValue;
+        } while (!word.compare_exchange_weak(waiting, status, acq_rel, acquire));
+    }
+    void cancel(EndBug bug, int mine) {
+        if (bug != EndBug::NoteFirst) {
+            mark.fetch_or(mine, acq_rel);
+        }
+        const bool noted = bug == EndBug::NoNote || note(bug);
+        if (bug == EndBug::NoteFirst) {
+            mark.fetch_or(mine, acq_rel);
+        }
+        told = noted;
+    }
+    bool note(EndBug bug) {
+        int old = word.load(relaxed);
+        const std::memory_order order = bug == EndBug::NoteWithoutRelease ? relaxed : release;
+        do {
+            if (old == kValue || old == kCancelled) {
+                return old == kCancelled;
+            }
+        } while (!word.compare_exchange_weak(old, old | kNoted, order, relaxed));
+        return true;
+    }
+};
+
+/// `cancellers` come one after the other, against the task's end.
+Scenario last_step(EndBug bug, int cancellers) {
+    return [=](Execution& run) {
+        auto& state = run.make<Ending>("task");
+        run.thread("task", [&state, bug] { state.end(bug); });
+        run.thread("canceller", [&state, bug, cancellers] {
+            for (int i = 0; i < cancellers; ++i) {
+                state.cancel(bug, 1 << i);
+            }
+        });
+        run.at_end([&state, cancellers] {
+            const int end = state.word.load(relaxed);
+            require(
+                !state.told || (state.thrown & 1 << (cancellers - 1)) != 0 ||
+                    end == Ending::kCancelled,
+                "who was told that it is asked to end is not shown its value"
+            );
+            require(end != Ending::kCancelled || state.told, "who asked first is told so");
+        });
+    };
+}
+
+TEST(LastStep, OneCanceller) {
+    expect_holds(last_step(EndBug::None, 1));
+}
+TEST(LastStep, TwoCancellers) {
+    expect_holds(last_step(EndBug::None, 2));
+}
+TEST(LastStepMutant, MarksOnly) {
+    expect_found(last_step(EndBug::NoNote, 1), "not shown");
+}
+TEST(LastStepMutant, LooksForTheMarkFirst) {
+    expect_found(last_step(EndBug::MarkSeenFirst, 1), "not shown");
+}
+TEST(LastStepMutant, TheBitStays) {
+    expect_found(last_step(EndBug::BitStays, 2), "not shown");
+}
+TEST(LastStepMutant, NotesBeforeItMarks) {
+    expect_found(last_step(EndBug::NoteFirst, 1), "not shown");
+}
+TEST(LastStepMutant, NoteWithoutRelease) {
+    expect_found(last_step(EndBug::NoteWithoutRelease, 1), "not shown");
+}
+
 // ---- Readiness: the hint against the edge (runtime/reactor/descriptor.hpp, epoll.cpp: perform)
 
 enum class HintBug { None, TakeAfterTheCall, NoSetAfterMore };

@@ -1,11 +1,14 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <random>
 #include <stdexcept>
 #include <thread>
+#include <type_traits>
 #include <vector>
 #include <weft/event.hpp>
 #include <weft/queue.hpp>
@@ -16,6 +19,23 @@
 
 namespace weft::test {
 namespace {
+
+/// An item that is more than its bytes. Plain ones are copied under the queue's lock, and these are
+/// made and moved outside of it: what a queue promises holds for both.
+struct Number {
+    int value;
+    Number(int given) : value(given) {}  // NOLINT: is to look like one
+    Number(const Number& other) noexcept : value(other.value) {}
+    Number& operator=(const Number& other) noexcept = default;
+    ~Number() { value = -1; }
+    operator int() const noexcept { return value; }  // NOLINT: is to look like one
+};
+
+template <class Test>
+void for_both_kinds(Test test) {
+    test(std::type_identity<int>());
+    test(std::type_identity<Number>());
+}
 
 TEST(QueueTest, IsFirstInFirstOutWithoutALoop) {
     Queue<int> queue;
@@ -55,6 +75,80 @@ TEST(QueueTest, KeepsItsBound) {
     EXPECT_EQ(queue.get_nowait(), 4);
     EXPECT_EQ(Queue<int>(-3).maxsize(), -3);
     EXPECT_FALSE(Queue<int>(-3).full()) << "no bound";
+}
+
+// Goal: a queue that has held more than it keeps places for gives them back.
+TEST(QueueTest, HoldsManyPlainItemsInTurn) {
+    struct Point {
+        const int x;
+        const int y;
+    };
+    constexpr int kMany = 5000;
+    Queue<Point> queue;
+    LifoQueue<Point> stack;
+    for (int round = 0; round < 3; ++round) {
+        for (int i = 0; i < kMany; ++i) {
+            queue.put(Point{i, round});
+            EXPECT_TRUE(stack.try_put(Point{i, round}));
+        }
+        for (int i = 0; i < kMany; ++i) {
+            const Point first = queue.get();
+            ASSERT_EQ(first.x, i);
+            ASSERT_EQ(first.y, round);
+            ASSERT_EQ(stack.get_nowait().x, kMany - 1 - i);
+        }
+        EXPECT_TRUE(queue.empty());
+    }
+    queue.put(Point{1, 2});  // left for the destructor
+}
+
+// Goal: what is too large to be copied under a lock, or twice on a stack, is not.
+TEST(QueueTest, TakesLargeItems) {
+    struct Large {
+        std::array<char, 60'000> bytes;
+    };
+    weft::run([] {
+        auto item = std::make_unique<Large>();
+        item->bytes.fill('x');
+        Queue<Large> queue;
+        queue.put(*item);
+        queue.put_nowait(*item);
+        await(spawn([&] { EXPECT_EQ(queue.get().bytes.back(), 'x'); }));
+        EXPECT_EQ(queue.get().bytes.front(), 'x');
+    });
+}
+
+// Goal: a second shutdown(true) counts nothing twice that the first has thrown away.
+TEST(QueueTest, ShutdownTwiceCountsOnce) {
+    weft::run([] {
+        Queue<int> queue;
+        queue.put(1);
+        EXPECT_EQ(queue.get(), 1);
+        auto getter = create_task([&] { static_cast<void>(queue.get()); });
+        settle();
+        queue.put_nowait(2);  // on its way to the getter
+        queue.shutdown(true);
+        queue.shutdown(true);
+        EXPECT_THROW(await(getter), QueueShutDown);
+        auto joiner = create_task([&] { queue.join(); });
+        settle();
+        EXPECT_FALSE(joiner.done()) << "the first item is not done";
+        queue.task_done();
+        await(joiner);
+    });
+}
+
+// Goal: a shutdown() after shutdown(true) brings nothing back that was thrown away.
+TEST(QueueTest, ShutdownAfterAnImmediateOneChangesNothing) {
+    weft::run([] {
+        Queue<int> queue;
+        auto getter = create_task([&] { static_cast<void>(queue.get()); });
+        settle();
+        queue.put_nowait(1);  // on its way to the getter
+        queue.shutdown(true);
+        queue.shutdown();
+        EXPECT_THROW(await(getter), QueueShutDown);
+    });
 }
 
 TEST(QueueTest, TakesWhatCanOnlyBeMoved) {
@@ -148,6 +242,82 @@ TEST(QueueTest, CallsNoConstructorUnderItsLock) {
     queue.shutdown(true);
 }
 
+/// What an Acting does while it is made, and while it is moved.
+struct Acts {
+    std::function<void()> made = {};
+    std::function<void()> moved = {};
+};
+struct Acting {
+    explicit Acting(Acts acts) : moved(std::move(acts.moved)) {
+        if (acts.made) {
+            acts.made();
+        }
+    }
+    Acting(Acting&& other) : moved(other.moved) {
+        if (moved) {
+            moved();
+        }
+    }
+    Acting(const Acting&) = delete;
+    std::function<void()> moved;
+};
+
+// Goal: an item takes its place as soon as it is being made.
+TEST(QueueTest, CountsAnItemThatIsBeingMade) {
+    Queue<Acting> queue(1);
+    queue.put(Acts{.made = [&] {
+        EXPECT_TRUE(queue.full());
+        EXPECT_FALSE(queue.try_put(Acts{}));
+    }});
+    EXPECT_EQ(queue.qsize(), 1U);
+}
+
+// Goal: shutdown(true) throws away what is being made, too, and counts it as finished.
+TEST(QueueTest, ShutdownThrowsAwayAnItemThatIsBeingMade) {
+    Queue<Acting> queue;
+    const auto held = std::make_shared<int>();
+    queue.put(Acts{.made = [&] { queue.shutdown(true); }, .moved = [held] {}});
+    EXPECT_EQ(held.use_count(), 1) << "the item is not destroyed";
+    EXPECT_EQ(queue.qsize(), 0U);
+    EXPECT_THROW(queue.task_done(), ValueError);
+    queue.join();
+}
+
+// Goal: and so it does to an item that comes back, as it could not be moved out.
+TEST(QueueTest, ShutdownThrowsAwayAnItemThatComesBack) {
+    Queue<Acting> queue;
+    queue.put(Acts{.moved = [&] {
+        queue.shutdown(true);
+        throw std::domain_error("moved");
+    }});
+    EXPECT_THROW((void)queue.try_get(), std::domain_error);
+    EXPECT_EQ(queue.qsize(), 0U);
+    EXPECT_THROW(queue.task_done(), ValueError);
+    queue.join();
+}
+
+// Goal: a place given up, as its item could not be made, goes to the put that waits for it.
+TEST_P(OnEveryRuntime, QueuePassesThePlaceOfAFailedPutOn) {
+    run([] {
+        Queue<Acting> queue(1);
+        const Future<void> gate;
+        auto failing = create_task([&] {
+            queue.put(Acts{.made = [&] {
+                await(gate);
+                throw std::domain_error("made");
+            }});
+        });
+        settle();
+        auto second = create_task([&] { queue.put(Acts{}); });
+        settle();
+        EXPECT_FALSE(second.done());
+        gate.set_result();
+        EXPECT_THROW(await(failing), std::domain_error);
+        await(second);
+        EXPECT_EQ(queue.qsize(), 1U);
+    });
+}
+
 // CPython: test_queues.QueueJoinTests.test_task_done_underflow
 TEST(QueueTest, RefusesTaskDoneTooOften) {
     Queue<int> queue;
@@ -238,43 +408,46 @@ TEST_P(OnEveryRuntime, QueueLetsNoNewcomerIn) {
 // first of those left, or stays.
 TEST_P(OnEveryRuntime, QueueGettersSurviveEveryOrderOfCancellations) {
     run([] {
-        std::vector<std::size_t> victims{0, 1, 2};
-        do {
-            for (std::size_t cancels = 0; cancels <= 3; ++cancels) {
-                for (std::size_t put_at = 0; put_at <= cancels; ++put_at) {
-                    Queue<int> queue(1);
-                    std::vector<Task<int>> tasks;
-                    for (int i = 0; i < 3; ++i) {
-                        tasks.push_back(create_task([&] { return queue.get(); }));
-                    }
-                    settle();
-                    std::vector<bool> alive(3, true);
-                    for (std::size_t step = 0; step <= cancels; ++step) {
-                        if (step == put_at) {
-                            queue.put_nowait(42);
+        for_both_kinds([](auto kind) {
+            using Item = typename decltype(kind)::type;
+            std::vector<std::size_t> victims{0, 1, 2};
+            do {
+                for (std::size_t cancels = 0; cancels <= 3; ++cancels) {
+                    for (std::size_t put_at = 0; put_at <= cancels; ++put_at) {
+                        Queue<Item> queue(1);
+                        std::vector<Task<Item>> tasks;
+                        for (int i = 0; i < 3; ++i) {
+                            tasks.push_back(create_task([&] { return queue.get(); }));
                         }
-                        if (step < cancels) {
-                            tasks[victims[step]].cancel();
-                            alive[victims[step]] = false;
+                        settle();
+                        std::vector<bool> alive(3, true);
+                        for (std::size_t step = 0; step <= cancels; ++step) {
+                            if (step == put_at) {
+                                queue.put_nowait(42);
+                            }
+                            if (step < cancels) {
+                                tasks[victims[step]].cancel();
+                                alive[victims[step]] = false;
+                            }
                         }
-                    }
-                    settle();
-                    bool served = false;
-                    for (std::size_t i = 0; i < 3; ++i) {
-                        const bool first = alive[i] && !served;
-                        served = served || alive[i];
-                        EXPECT_EQ(tasks[i].done() && !tasks[i].cancelled(), first);
-                    }
-                    EXPECT_EQ(queue.qsize(), served ? 0U : 1U);
-                    EXPECT_EQ(queue.full(), !served);
-                    queue.shutdown();
-                    for (std::size_t i = 0; i < 3; ++i) {
-                        tasks[i].wait();
-                        (void)(tasks[i].cancelled() || tasks[i].exception() != nullptr);
+                        settle();
+                        bool served = false;
+                        for (std::size_t i = 0; i < 3; ++i) {
+                            const bool first = alive[i] && !served;
+                            served = served || alive[i];
+                            EXPECT_EQ(tasks[i].done() && !tasks[i].cancelled(), first);
+                        }
+                        EXPECT_EQ(queue.qsize(), served ? 0U : 1U);
+                        EXPECT_EQ(queue.full(), !served);
+                        queue.shutdown();
+                        for (std::size_t i = 0; i < 3; ++i) {
+                            tasks[i].wait();
+                            (void)(tasks[i].cancelled() || tasks[i].exception() != nullptr);
+                        }
                     }
                 }
-            }
-        } while (std::next_permutation(victims.begin(), victims.end()));
+            } while (std::next_permutation(victims.begin(), victims.end()));
+        });
     });
 }
 
@@ -282,46 +455,49 @@ TEST_P(OnEveryRuntime, QueueGettersSurviveEveryOrderOfCancellations) {
 // Goal: the same for putters and a place; a cancelled put() has put nothing.
 TEST_P(OnEveryRuntime, QueuePuttersSurviveEveryOrderOfCancellations) {
     run([] {
-        std::vector<std::size_t> victims{0, 1, 2};
-        do {
-            for (std::size_t cancels = 0; cancels <= 3; ++cancels) {
-                for (std::size_t get_at = 0; get_at <= cancels; ++get_at) {
-                    Queue<int> queue(1);
-                    queue.put_nowait(-1);
-                    std::vector<Task<void>> tasks;
-                    for (int i = 0; i < 3; ++i) {
-                        tasks.push_back(create_task([&queue, i] { queue.put(i); }));
-                    }
-                    settle();
-                    std::vector<bool> alive(3, true);
-                    for (std::size_t step = 0; step <= cancels; ++step) {
-                        if (step == get_at) {
-                            EXPECT_EQ(queue.get_nowait(), -1);
+        for_both_kinds([](auto kind) {
+            using Item = typename decltype(kind)::type;
+            std::vector<std::size_t> victims{0, 1, 2};
+            do {
+                for (std::size_t cancels = 0; cancels <= 3; ++cancels) {
+                    for (std::size_t get_at = 0; get_at <= cancels; ++get_at) {
+                        Queue<Item> queue(1);
+                        queue.put_nowait(-1);
+                        std::vector<Task<void>> tasks;
+                        for (int i = 0; i < 3; ++i) {
+                            tasks.push_back(create_task([&queue, i] { queue.put(i); }));
                         }
-                        if (step < cancels) {
-                            tasks[victims[step]].cancel();
-                            alive[victims[step]] = false;
-                        }
-                    }
-                    settle();
-                    std::vector<int> got;
-                    while (!queue.empty()) {
-                        got.push_back(queue.get());
                         settle();
-                    }
-                    std::vector<int> expected;
-                    for (std::size_t i = 0; i < 3; ++i) {
-                        if (alive[i]) {
-                            expected.push_back(static_cast<int>(i));
+                        std::vector<bool> alive(3, true);
+                        for (std::size_t step = 0; step <= cancels; ++step) {
+                            if (step == get_at) {
+                                EXPECT_EQ(queue.get_nowait(), -1);
+                            }
+                            if (step < cancels) {
+                                tasks[victims[step]].cancel();
+                                alive[victims[step]] = false;
+                            }
                         }
-                        tasks[i].wait();
-                        EXPECT_EQ(tasks[i].cancelled(), !alive[i]);
+                        settle();
+                        std::vector<int> got;
+                        while (!queue.empty()) {
+                            got.push_back(queue.get());
+                            settle();
+                        }
+                        std::vector<int> expected;
+                        for (std::size_t i = 0; i < 3; ++i) {
+                            if (alive[i]) {
+                                expected.push_back(static_cast<int>(i));
+                            }
+                            tasks[i].wait();
+                            EXPECT_EQ(tasks[i].cancelled(), !alive[i]);
+                        }
+                        EXPECT_EQ(got, expected);
+                        EXPECT_FALSE(queue.full());
                     }
-                    EXPECT_EQ(got, expected);
-                    EXPECT_FALSE(queue.full());
                 }
-            }
-        } while (std::next_permutation(victims.begin(), victims.end()));
+            } while (std::next_permutation(victims.begin(), victims.end()));
+        });
     });
 }
 
@@ -391,55 +567,58 @@ TEST_P(OnEveryRuntime, QueueJoinWaitsForAllWork) {
 // Goal: what each call does after shutdown(), plain and immediate.
 TEST_P(OnEveryRuntime, QueueShutdownMatrix) {
     run([] {
-        for (const bool immediate : {false, true}) {
-            Queue<int> queue(2);
-            queue.put(1);
-            queue.put(2);
-            auto putter = create_task([&] { queue.put(3); });
-            auto joiner = create_task([&] { queue.join(); });
-            settle();
-            queue.shutdown(immediate);
-            EXPECT_THROW(await(putter), QueueShutDown);
-            EXPECT_THROW(queue.put(4), QueueShutDown);
-            EXPECT_THROW(queue.put_nowait(4), QueueShutDown);
-            EXPECT_THROW((void)queue.try_put(4), QueueShutDown);
-            if (immediate) {
-                await(joiner);
-                EXPECT_EQ(queue.qsize(), 0U);
-            } else {
+        for_both_kinds([](auto kind) {
+            using Item = typename decltype(kind)::type;
+            for (const bool immediate : {false, true}) {
+                Queue<Item> queue(2);
+                queue.put(1);
+                queue.put(2);
+                auto putter = create_task([&] { queue.put(3); });
+                auto joiner = create_task([&] { queue.join(); });
                 settle();
-                EXPECT_FALSE(joiner.done());
-                EXPECT_EQ(queue.get(), 1);
-                EXPECT_EQ(queue.get_nowait(), 2);
-                queue.task_done();
-                queue.task_done();
-                await(joiner);
-            }
-            EXPECT_FALSE(queue.full());
-            EXPECT_THROW((void)queue.get(), QueueShutDown);
-            EXPECT_THROW((void)queue.get_nowait(), QueueShutDown);
-            EXPECT_THROW((void)queue.try_get(), QueueShutDown);
-            EXPECT_THROW(queue.task_done(), ValueError);
-            queue.shutdown();
-            queue.join();
+                queue.shutdown(immediate);
+                EXPECT_THROW(await(putter), QueueShutDown);
+                EXPECT_THROW(queue.put(4), QueueShutDown);
+                EXPECT_THROW(queue.put_nowait(4), QueueShutDown);
+                EXPECT_THROW((void)queue.try_put(4), QueueShutDown);
+                if (immediate) {
+                    await(joiner);
+                    EXPECT_EQ(queue.qsize(), 0U);
+                } else {
+                    settle();
+                    EXPECT_FALSE(joiner.done());
+                    EXPECT_EQ(queue.get(), 1);
+                    EXPECT_EQ(queue.get_nowait(), 2);
+                    queue.task_done();
+                    queue.task_done();
+                    await(joiner);
+                }
+                EXPECT_FALSE(queue.full());
+                EXPECT_THROW((void)queue.get(), QueueShutDown);
+                EXPECT_THROW((void)queue.get_nowait(), QueueShutDown);
+                EXPECT_THROW((void)queue.try_get(), QueueShutDown);
+                EXPECT_THROW(queue.task_done(), ValueError);
+                queue.shutdown();
+                queue.join();
 
-            Queue<int> drained;
-            std::vector<Task<int>> getters;
-            for (int i = 0; i < 3; ++i) {
-                getters.push_back(spawn([&] { return drained.get(); }));
+                Queue<Item> drained;
+                std::vector<Task<Item>> getters;
+                for (int i = 0; i < 3; ++i) {
+                    getters.push_back(spawn([&] { return drained.get(); }));
+                }
+                settle();
+                drained.shutdown(immediate);
+                for (auto& getter : getters) {
+                    EXPECT_THROW((void)await(getter), QueueShutDown);
+                }
             }
-            settle();
-            drained.shutdown(immediate);
-            for (auto& getter : getters) {
-                EXPECT_THROW((void)await(getter), QueueShutDown);
-            }
-        }
-        Queue<int> twice;
-        twice.put(1);
-        twice.shutdown();
-        twice.shutdown(true);
-        EXPECT_THROW((void)twice.get(), QueueShutDown);
-        twice.join();
+            Queue<Item> twice;
+            twice.put(1);
+            twice.shutdown();
+            twice.shutdown(true);
+            EXPECT_THROW((void)twice.get(), QueueShutDown);
+            twice.join();
+        });
     });
 }
 
@@ -447,38 +626,65 @@ TEST_P(OnEveryRuntime, QueueShutdownMatrix) {
 // away, then join() counts it; a promised place is worth nothing any more.
 TEST_P(OnEveryRuntime, QueueShutdownMeetsGrants) {
     run([] {
-        for (const bool immediate : {false, true}) {
-            Queue<int> queue(1);
-            auto getter = create_task([&] { return queue.get(); });
+        for_both_kinds([](auto kind) {
+            using Item = typename decltype(kind)::type;
+            for (const bool immediate : {false, true}) {
+                Queue<Item> queue(1);
+                auto getter = create_task([&] { return queue.get(); });
+                settle();
+                queue.put_nowait(1);
+                queue.shutdown(immediate);
+                if (immediate) {
+                    queue.join();
+                    EXPECT_THROW((void)await(getter), QueueShutDown);
+                } else {
+                    // Not before it is sure that the item does not come back.
+                    EXPECT_THROW((void)queue.get(), QueueShutDown);
+                    EXPECT_EQ(await(getter), 1);
+                }
+
+                Queue<Item> full(1);
+                full.put_nowait(1);
+                auto putter = create_task([&] { full.put(2); });
+                settle();
+                EXPECT_EQ(full.get(), 1);
+                full.shutdown(immediate);
+                EXPECT_THROW(await(putter), QueueShutDown);
+                EXPECT_THROW((void)full.get(), QueueShutDown);
+            }
+            Queue<Item> queue;
+            auto first = create_task([&] { return queue.get(); });
             settle();
             queue.put_nowait(1);
-            queue.shutdown(immediate);
-            if (immediate) {
-                queue.join();
-                EXPECT_THROW((void)await(getter), QueueShutDown);
-            } else {
-                // Not before it is sure that the item does not come back.
-                EXPECT_THROW((void)queue.get(), QueueShutDown);
-                EXPECT_EQ(await(getter), 1);
-            }
+            queue.shutdown();
+            first.cancel();
+            EXPECT_EQ(queue.get(), 1) << "the item came back, and was not left behind";
+            first.wait();
+        });
+    });
+}
 
-            Queue<int> full(1);
-            full.put_nowait(1);
-            auto putter = create_task([&] { full.put(2); });
-            settle();
-            EXPECT_EQ(full.get(), 1);
-            full.shutdown(immediate);
-            EXPECT_THROW(await(putter), QueueShutDown);
-            EXPECT_THROW((void)full.get(), QueueShutDown);
+// Goal: shutdown() while a put is making its item, which then fails: who waits for that item is told
+// that none comes.
+TEST_P(OnEveryRuntime, QueueShutdownMeetsAPutThatFails) {
+    struct Item {
+        explicit Item(const Future<void>& gate) {
+            await(gate);
+            throw std::runtime_error("no item");
         }
-        Queue<int> queue;
-        auto first = create_task([&] { return queue.get(); });
+    };
+    run([] {
+        Queue<Item> queue;
+        const Future<void> gate;
+        auto putter = create_task([&] { queue.put(gate); });
         settle();
-        queue.put_nowait(1);
         queue.shutdown();
-        first.cancel();
-        EXPECT_EQ(queue.get(), 1) << "the item came back, and was not left behind";
-        first.wait();
+        auto getter = create_task([&] { static_cast<void>(queue.get()); });
+        settle();
+        EXPECT_FALSE(getter.done()) << "an item may come yet";
+        gate.set_result();
+        EXPECT_THROW(await(putter), std::runtime_error);
+        EXPECT_THROW(await(getter), QueueShutDown);
     });
 }
 
@@ -533,20 +739,25 @@ TEST_P(OnEveryRuntime, QueueKeepsTheOrderBetweenTwo) {
     });
 }
 
-/// Who put it, and its number.
+/// Who put it, and its number; of either kind.
+template <class Int>
 struct Parcel {
-    int from = 0;
-    int number = 0;
-    friend auto operator<=>(const Parcel&, const Parcel&) = default;
+    Int from = 0;
+    Int number = 0;
+    friend bool operator==(const Parcel&, const Parcel&) = default;
+    friend bool operator<(const Parcel& left, const Parcel& right) {
+        return left.from != right.from ? left.from < right.from : left.number < right.number;
+    }
 };
 
 // Goal: with putters and getters of all kinds, cancelled at random, every item whose put() returned
 // is got exactly once and no other; also when the queue is shut down in the midst of it.
+template <class Item>
 void queue_storm(Runtime& runtime, int bound, int items, bool shut_down_early) {
     constexpr std::size_t kEach = 6;  // putters, and getters; the last of each is a plain thread
-    Queue<Parcel> queue(bound);
-    std::vector<std::vector<Parcel>> put(kEach);
-    std::vector<std::vector<Parcel>> got(kEach);
+    Queue<Item> queue(bound);
+    std::vector<std::vector<Item>> put(kEach);
+    std::vector<std::vector<Item>> got(kEach);
     std::atomic<int> putters_left{kEach};
     std::atomic<int> to_start{2 * kEach};  // a task that is cancelled before never runs
     std::atomic<int> left{2 * kEach};
@@ -555,7 +766,7 @@ void queue_storm(Runtime& runtime, int bound, int items, bool shut_down_early) {
         to_start.fetch_sub(1);
         for (int i = 0; i < items / static_cast<int>(kEach); ++i) {
             try {
-                const Parcel parcel{static_cast<int>(who), i};
+                const Item parcel{static_cast<int>(who), i};
                 queue.put(parcel);
                 put[who].push_back(parcel);
                 accepted.fetch_add(1);
@@ -618,8 +829,8 @@ void queue_storm(Runtime& runtime, int bound, int items, bool shut_down_early) {
     queue.join();
     EXPECT_TRUE(queue.empty());
     EXPECT_FALSE(queue.full());
-    std::vector<Parcel> all_put;
-    std::vector<Parcel> all_got;
+    std::vector<Item> all_put;
+    std::vector<Item> all_got;
     for (std::size_t who = 0; who < kEach; ++who) {
         all_put.insert(all_put.end(), put[who].begin(), put[who].end());
         all_got.insert(all_got.end(), got[who].begin(), got[who].end());
@@ -635,7 +846,8 @@ TEST_P(OnEveryRuntime, QueueStorm) {
     runtime.run([&] {
         for (const int bound : {0, 1, 5}) {
             for (const bool early : {false, true}) {
-                queue_storm(runtime, bound, scaled(20'000), early);
+                queue_storm<Parcel<int>>(runtime, bound, scaled(10'000), early);
+                queue_storm<Parcel<Number>>(runtime, bound, scaled(10'000), early);
             }
         }
     });

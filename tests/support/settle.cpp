@@ -27,7 +27,7 @@ std::uint64_t steps_of(rt::Scheduler& scheduler) {
 
 bool others_wait(const rt::Scheduler& scheduler, const rt::TaskState& self) {
     bool all = true;
-    rt::RecordPool::shared().for_each([&](rt::TaskState& task) {
+    rt::for_each_task([&](rt::TaskState& task) {
         const bool mine = &task == &self || task.loop()->runtime() != &scheduler;
         all = all && (mine || task.done() || task.sleep.asleep());
     });

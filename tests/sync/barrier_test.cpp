@@ -95,6 +95,33 @@ TEST_P(OnEveryRuntime, BarrierResetSendsTheWaitersAway) {
     });
 }
 
+// Goal: one who comes after reset(), before those it sent away have left, is of the next round.
+TEST_P(OnEveryRuntime, BarrierResetKeepsRoundsApart) {
+    run([] {
+        Barrier barrier(3);
+        const auto wait = [&] { return barrier.wait(); };
+        std::vector<Task<std::size_t>> sent_away;
+        std::vector<Task<std::size_t>> mates;
+        for (int i = 0; i < 2; ++i) {
+            sent_away.push_back(create_task(wait));
+        }
+        settle();
+        barrier.reset();
+        for (int i = 0; i < 2; ++i) {
+            mates.push_back(create_task(wait));
+        }
+        std::vector<std::size_t> numbers{barrier.wait()};
+        for (auto& task : sent_away) {
+            EXPECT_THROW(await(task), BrokenBarrierError);
+        }
+        for (auto& task : mates) {
+            numbers.push_back(await(task));
+        }
+        std::sort(numbers.begin(), numbers.end());
+        EXPECT_EQ(numbers, (std::vector<std::size_t>{0, 1, 2}));
+    });
+}
+
 // CPython: test_locks.BarrierTests.test_abort_barrier
 TEST_P(OnEveryRuntime, BarrierAbortBreaksItUntilReset) {
     run([] {

@@ -215,6 +215,28 @@ TEST_P(OnEveryRuntime, ConditionPassesANotificationOn) {
     });
 }
 
+// Goal: the same where the receiver is awake already, and cancelled while it waits for the lock.
+TEST_P(OnEveryRuntime, ConditionPassesANotificationOnFromItsLock) {
+    run([] {
+        Condition condition;
+        const auto wait = [&] {
+            const std::scoped_lock guard(condition);
+            condition.wait();
+        };
+        auto first = create_task(wait);
+        settle();
+        auto second = create_task(wait);
+        settle();
+        condition.acquire();
+        condition.notify(1);
+        settle();
+        first.cancel();
+        condition.release();
+        EXPECT_THROW(await(first), CancelledError);
+        await(second);
+    });
+}
+
 TEST_P(OnEveryRuntime, ConditionWorksBetweenTasksAndThreads) {
     Condition condition;
     int turn = 0;  // with the lock; even: the task's

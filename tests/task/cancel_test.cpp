@@ -478,6 +478,7 @@ TEST_P(OnEveryRuntime, CancelRacesWithCompletion) {
         const bool asked = task.cancel();
         try {
             values += await(task);
+            EXPECT_FALSE(asked);
         } catch (const CancelledError&) {
             ++cancelled;
             EXPECT_TRUE(asked);
@@ -485,6 +486,55 @@ TEST_P(OnEveryRuntime, CancelRacesWithCompletion) {
     }
     EXPECT_EQ(values + cancelled, rounds);
     EXPECT_LE(values, bodies_ended.load());
+}
+
+// Goal: a task that is cancelled while its callable ends, in its very last step, is cancelled; who
+// asked was told so.
+TEST_P(OnEveryRuntime, CancelWhileTheCallableEnds) {
+    struct Ending {
+        std::atomic<bool>& ends;
+        std::atomic<bool>& asked;
+        bool counts = true;
+        Ending(std::atomic<bool>& ends_, std::atomic<bool>& asked_) : ends(ends_), asked(asked_) {}
+        Ending(Ending&& other) noexcept
+            : ends(other.ends), asked(other.asked), counts(std::exchange(other.counts, false)) {}
+        Ending& operator=(Ending&&) = delete;
+        ~Ending() {
+            if (counts) {
+                ends = true;
+                ends.notify_all();
+                asked.wait(false);
+            }
+        }
+        int operator()() const { return 1; }
+    };
+    Runtime runtime(options());
+    runtime.start();
+    std::atomic<bool> ends{false};
+    std::atomic<bool> asked{false};
+    auto task = runtime.spawn(Ending(ends, asked));
+    ends.wait(false);
+    EXPECT_TRUE(task.cancel());
+    asked = true;
+    asked.notify_all();
+    EXPECT_THROW(await(task), CancelledError);
+}
+
+// Goal: cancellers who come as the task ends bring their messages while others read the one it ended with.
+TEST_P(OnEveryRuntime, LateMessagesAgainstReaders) {
+    Runtime runtime(options());
+    runtime.start();
+    const std::string message(100, 'm');
+    for (int round = 0; round < scaled(3000); ++round) {
+        auto task = runtime.spawn([] { sleep_long(); });
+        std::thread canceller([&] {
+            for (int i = 0; i < 20 && task.cancel(message); ++i) {
+            }
+        });
+        EXPECT_EQ(message_of([&] { await(task); }), message);
+        EXPECT_EQ(message_of([&] { await(task); }), message);
+        canceller.join();
+    }
 }
 
 // Goal: A sets the result, C cancels the waiter on B: one outcome, nothing hangs.

@@ -12,24 +12,13 @@
 #include <weft/task.hpp>
 
 #include "support/runtime_fixture.hpp"
+#include "support/text_of.hpp"
 #include "task/counted.hpp"
 
 namespace weft::test {
 namespace {
 
 using std::chrono::milliseconds;
-
-/// What an exception of type E says that `f` throws.
-template <class E, class F>
-std::string text_of(F&& f) {
-    try {
-        f();
-    } catch (const E& error) {
-        return error.what();
-    }
-    ADD_FAILURE() << "nothing was thrown";
-    return {};
-}
 
 std::exception_ptr broken() {
     return std::make_exception_ptr(std::out_of_range("broken"));
@@ -213,14 +202,14 @@ TEST_P(OnEveryRuntime, TaskErrorNeverRetrievedIsLoggedByName) {
 // Goal: a result that can only be moved is handed to the first who asks; later ones are told.
 TEST_P(OnEveryRuntime, MoveOnlyResultIsTakenOnce) {
     run([] {
-        const auto task = spawn([] { return std::make_unique<int>(5); });
+        const auto task = spawn([] { return std::make_unique<int>(5); }, "once");
         task.wait();
         EXPECT_EQ(*task.result(), 5);  // looking takes nothing
         const std::unique_ptr<int> taken = await(task);
         EXPECT_EQ(*taken, 5);
         EXPECT_EQ(
             text_of<InvalidStateError>([&] { await(task); }),
-            "the result can only be moved, and somebody has taken it"
+            "the result of task 'once' can only be moved, and somebody has taken it"
         );
         EXPECT_THROW(static_cast<void>(task.result()), InvalidStateError);
 
@@ -344,13 +333,16 @@ TEST_P(OnEveryRuntime, RemovedDoneCallbackDoesNotCome) {
         });
         future.add_done_callback([&](const Future<int>&) { trace += 'a'; });
         auto late = future.add_done_callback([&](const Future<int>&) { trace += 'y'; });
+        auto cancelled = future.add_done_callback([&](const Future<int>&) { trace += 'z'; });
         EXPECT_EQ(alive.load(), 1);
-        future.remove_done_callback(removed);
+        EXPECT_TRUE(future.remove_done_callback(removed));
+        EXPECT_FALSE(future.remove_done_callback(removed));
         EXPECT_EQ(alive.load(), 0);
         future.set_result(1);
-        future.remove_done_callback(late);  // scheduled already
+        EXPECT_FALSE(future.remove_done_callback(late)) << "its turn has come";
+        cancelled.cancel();
         settle();
-        EXPECT_EQ(trace, "a");
+        EXPECT_EQ(trace, "ay");
     });
 }
 

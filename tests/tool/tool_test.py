@@ -96,6 +96,8 @@ class Usage(TemporaryFolder):
             (["echo", "--port", "0", "--loops", "0"], "--loops", "0"),
             (["echo", "--port", "0", "--handler", "odd"], "--handler", "odd"),
             (["demo", "--seconds", "0"], "--seconds", "0"),
+            (["demo", "--seconds", "nan"], "--seconds", "nan"),
+            (["load", "--port", "1", "--seconds", "nan"], "--seconds", "nan"),
             (["demo", "--dir", file], "--dir", file),
             (["load"], "--port"),
         ]:
@@ -263,6 +265,13 @@ class Hash(TemporaryFolder):
         with open("/dev/full", "wb") as full:
             streams = {"capture_output": False, "stdout": full, "stderr": subprocess.PIPE}
             run = weft("hash", self.folder, **streams)
+        self.assertEqual(run.returncode, 1)
+        self.assertIn(b"No space left", run.stderr)
+
+    def test_echo_ends_when_nobody_is_told_where_it_listens(self):
+        with open("/dev/full", "wb") as full:
+            streams = {"capture_output": False, "stdout": full, "stderr": subprocess.PIPE}
+            run = weft("echo", "--port", "0", **streams)
         self.assertEqual(run.returncode, 1)
         self.assertIn(b"No space left", run.stderr)
 

@@ -35,6 +35,7 @@ function(weft_test folder)
         SOURCES ${arg_SOURCES}
         LINK ${arg_LINK} weft_test_support
     )
+    set_target_properties(${folder}_test PROPERTIES ENABLE_EXPORTS ON)  # for stacks with names
     if(WEFT_TEST_EACH)
         gtest_discover_tests(
             ${folder}_test

@@ -10,6 +10,8 @@ and the example marks the piece, which loses its common indentation on the way:
     // [readme:main]
     // [/readme]
 --write copies the pieces into README.md instead of comparing them.
+
+Also fails when a table of README.md lacks one of the names in tools/lint/asyncio_names.txt.
 """
 import argparse
 import pathlib
@@ -49,6 +51,13 @@ def wanted(root, before):
     return piece(root, source[1], source[2])
 
 
+def missing_names(root, text):
+    """The names of asyncio that no row of a table tells of."""
+    listed = (root / "tools/lint/asyncio_names.txt").read_text().splitlines()
+    told = set(re.findall(r"\w+", "\n".join(line for line in text.splitlines() if line[:1] == "|")))
+    return [name for name in listed if not name.startswith("#") and name not in told]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--write", action="store_true", help="refresh README.md from the examples")
@@ -78,6 +87,9 @@ def main():
     result = "".join([*result, text[end:]])
     if result != text:
         readme.write_text(result)
+    for name in missing_names(arguments.root, result):
+        print(f"README.md: no table tells of asyncio's {name}")
+        errors += 1
     print(f"readme: {blocks} blocks, {errors} errors")
     return 1 if errors else 0
 

@@ -87,7 +87,7 @@ Command add_demo(CLI::App& app) {
             "--seconds", options->seconds, "How long each of two servers is loaded; without: 5"
         )
         ->option_text("S")
-        ->check(CLI::Range(0.1, kSecondsMax));
+        ->check(seconds_between(0.1, kSecondsMax));
     command
         ->add_option(
             "--out", options->out, "Where report.json and report.txt go; without: build/demo"

@@ -50,7 +50,9 @@ int echo(const EchoOptions& options) {
     const HandlerKind kind =
         options.handler == "pinned" ? HandlerKind::Pinned : HandlerKind::Stealable;
     const EchoServer server(runtime, options.host, options.port, kind);
-    print(fmt::format("listening on {}:{}\n", options.host, server.port()));
+    if (!print(fmt::format("listening on {}:{}\n", options.host, server.port()))) {
+        return kFailed;  // whoever waits for the line would wait for ever
+    }
     end_signals.wait();
     return kDone;
 }

@@ -49,7 +49,7 @@ Command add_load(CLI::App& app) {
         ->check(CLI::Range(std::size_t{1}, kBytesMax))
         ->capture_default_str();
     command->add_option("--seconds", options->seconds, "How long")
-        ->check(CLI::Range(0.01, kSecondsMax))
+        ->check(seconds_between(0.01, kSecondsMax))
         ->capture_default_str();
     return {command, [options] { return load(*options); }};
 }
