@@ -16,9 +16,6 @@ namespace {
 using nlohmann::json;
 using std::chrono::nanoseconds;
 
-const std::string kNone = "none";
-const std::string kUnmade = "unmade";
-
 /// What is there of a step without its options.
 std::size_t length_of(const json& step) {
     return step.size() - (step.back().is_object() ? 1 : 0);

@@ -15,8 +15,6 @@ using nlohmann::json;
 using std::chrono::microseconds;
 using std::chrono::nanoseconds;
 
-const std::string kNone = "none";
-const std::string kUnmade = "unmade";
 constexpr int kTicks = 50;
 
 /// Whether the message of a cancellation is compared: see scenario.md.

@@ -15,6 +15,9 @@ struct Result {
 };
 
 /// The name of an error's kind, as CPython would print it.
+inline const std::string kNone = "none";      // what Python returns as None
+inline const std::string kUnmade = "unmade";  // a step names a thing that no step has made
+
 [[nodiscard]] std::string kind_of(const std::exception_ptr& error);
 
 [[nodiscard]] std::string text_of(int value);

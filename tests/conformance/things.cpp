@@ -8,10 +8,6 @@ namespace weft::conformance {
 
 using nlohmann::json;
 
-namespace {
-const std::string kNone = "none";
-}  // namespace
-
 std::optional<std::string> Things::step(const std::string& operation, const json& step) {
     if (step.size() < 2 || !step[1].is_string()) {
         return std::nullopt;

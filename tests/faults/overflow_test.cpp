@@ -171,15 +171,15 @@ std::string report(const std::string& name) {
            "' \\(stack 192512 bytes, fault at 0x[0-9a-f]+, in [^ ]+\\+0x[0-9a-f]+\\)\n$";
 }
 
-struct Shape {
+struct Overflow {
     const char* name;
     void (*overflow)();
 };
-void PrintTo(const Shape& shape, std::ostream* out) {
-    *out << shape.name;
+void PrintTo(const Overflow& overflow, std::ostream* out) {
+    *out << overflow.name;
 }
 
-class OverflowDeathTest : public testing::TestWithParam<Shape> {};
+class OverflowDeathTest : public testing::TestWithParam<Overflow> {};
 
 TEST_P(OverflowDeathTest, NamesTheTask) {
     for (const Where where : {Where::Pinned, Where::Stealable, Where::OtherLoop, Where::InPlace}) {
@@ -195,11 +195,11 @@ INSTANTIATE_TEST_SUITE_P(
     Each,
     OverflowDeathTest,
     testing::Values(
-        Shape{"recursion", by_recursion},
-        Shape{"large_frame", by_large_frame},
-        Shape{"printf", by_printf},
-        Shape{"regex", by_regex},
-        Shape{"throwing", by_throwing}
+        Overflow{"recursion", by_recursion},
+        Overflow{"large_frame", by_large_frame},
+        Overflow{"printf", by_printf},
+        Overflow{"regex", by_regex},
+        Overflow{"throwing", by_throwing}
     ),
     [](const auto& each) { return each.param.name; }
 );

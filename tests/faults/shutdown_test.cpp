@@ -273,45 +273,45 @@ void writes_to_a_stream_that_swallows(Ledger& ledger) {
     EXPECT_GE(current_task().cancelling(), 1U);  // the way to see it
 }
 
-struct Shape {
+struct Ending {
     const char* name;
     void (*body)(Ledger&);
     bool fails = false;  // ends with an error that nobody looks at
 };
 
-constexpr std::array kShapes{
-    Shape{"sleeps", sleeps},
-    Shape{"waits_for_a_future", waits_for_a_future},
-    Shape{"waits_for_an_event", waits_for_an_event},
-    Shape{"waits_for_a_child", waits_for_a_child},
-    Shape{"waits_for_a_pinned_child", waits_for_a_pinned_child},
-    Shape{"waits_for_a_chain", [](Ledger& ledger) { waits_for_a_chain(ledger, 5); }},
-    Shape{"catches_all_and_rethrows", catches_all_and_rethrows},
-    Shape{"catches_all_and_returns", catches_all_and_returns},
-    Shape{"catches_what_it_is_not", catches_what_it_is_not},
-    Shape{"translates", translates, true},
-    Shape{"is_noexcept", [](Ledger& ledger) { is_noexcept(ledger); }},
-    Shape{"swallows_once", swallows_once},
-    Shape{"takes_it_back", takes_it_back},
-    Shape{"cleans_up_by_waiting", cleans_up_by_waiting},
-    Shape{"yields_in_a_destructor", yields_in_a_destructor},
-    Shape{"sleeps_in_a_destructor", sleeps_in_a_destructor},
-    Shape{"awaits_in_a_destructor", awaits_in_a_destructor},
-    Shape{"waits_while_another_exception_passes", waits_while_another_exception_passes},
-    Shape{"waits_in_a_handler", waits_in_a_handler},
-    Shape{"never_rests", never_rests},
-    Shape{"holds_much", holds_much},
-    Shape{"writes_to_a_stream", writes_to_a_stream},
-    Shape{"writes_to_a_stream_that_swallows", writes_to_a_stream_that_swallows},
+constexpr std::array kEndings{
+    Ending{"sleeps", sleeps},
+    Ending{"waits_for_a_future", waits_for_a_future},
+    Ending{"waits_for_an_event", waits_for_an_event},
+    Ending{"waits_for_a_child", waits_for_a_child},
+    Ending{"waits_for_a_pinned_child", waits_for_a_pinned_child},
+    Ending{"waits_for_a_chain", [](Ledger& ledger) { waits_for_a_chain(ledger, 5); }},
+    Ending{"catches_all_and_rethrows", catches_all_and_rethrows},
+    Ending{"catches_all_and_returns", catches_all_and_returns},
+    Ending{"catches_what_it_is_not", catches_what_it_is_not},
+    Ending{"translates", translates, true},
+    Ending{"is_noexcept", [](Ledger& ledger) { is_noexcept(ledger); }},
+    Ending{"swallows_once", swallows_once},
+    Ending{"takes_it_back", takes_it_back},
+    Ending{"cleans_up_by_waiting", cleans_up_by_waiting},
+    Ending{"yields_in_a_destructor", yields_in_a_destructor},
+    Ending{"sleeps_in_a_destructor", sleeps_in_a_destructor},
+    Ending{"awaits_in_a_destructor", awaits_in_a_destructor},
+    Ending{"waits_while_another_exception_passes", waits_while_another_exception_passes},
+    Ending{"waits_in_a_handler", waits_in_a_handler},
+    Ending{"never_rests", never_rests},
+    Ending{"holds_much", holds_much},
+    Ending{"writes_to_a_stream", writes_to_a_stream},
+    Ending{"writes_to_a_stream_that_swallows", writes_to_a_stream_that_swallows},
 };
 
-/// Starts `copies` tasks of a shape, pinned and stealable in turn.
-void start(const Shape& shape, int copies, Ledger& ledger) {
+/// Starts `copies` tasks of an ending, pinned and stealable in turn.
+void start(const Ending& ending, int copies, Ledger& ledger) {
     for (int i = 0; i < copies; ++i) {
-        const auto body = [&shape, &ledger, entry = std::make_shared<Ledger::Entry>(ledger)] {
-            shape.body(ledger);
+        const auto body = [&ending, &ledger, entry = std::make_shared<Ledger::Entry>(ledger)] {
+            ending.body(ledger);
         };
-        static_cast<void>(i % 2 == 0 ? create_task(body, shape.name) : spawn(body, shape.name));
+        static_cast<void>(i % 2 == 0 ? create_task(body, ending.name) : spawn(body, ending.name));
     }
 }
 
@@ -328,19 +328,19 @@ void expect_all_destroyed_once(const Ledger& ledger) {
     EXPECT_EQ(ledger.destroyed(0), 0U);
 }
 
-// Goal: each shape alone, so that a failure has a name.
+// Goal: each ending alone, so that a failure has a name.
 TEST_P(OnEveryRuntime, ShutdownUnwindsEachShape) {
-    for (const Shape& shape : kShapes) {
-        SCOPED_TRACE(shape.name);
+    for (const Ending& ending : kEndings) {
+        SCOPED_TRACE(ending.name);
         const LogCapture log;
         Ledger ledger;
         run([&] {
-            start(shape, 4, ledger);
+            start(ending, 4, ledger);
             let_them_begin(ledger, 8);
         });
         expect_all_destroyed_once(ledger);
         EXPECT_EQ(log.count("shutdown gave up"), 0);
-        EXPECT_EQ(log.count("translated"), shape.fails ? 4 : 0);
+        EXPECT_EQ(log.count("translated"), ending.fails ? 4 : 0);
     }
     expect_unseen(4);
 }
@@ -352,11 +352,11 @@ TEST_P(OnEveryRuntime, ShutdownUnwindsAllShapesTogether) {
         const LogCapture log;
         Ledger ledger;
         run([&] {
-            for (const Shape& shape : kShapes) {
-                start(shape, 4, ledger);
+            for (const Ending& ending : kEndings) {
+                start(ending, 4, ledger);
             }
             if (started) {
-                let_them_begin(ledger, 8 * kShapes.size());
+                let_them_begin(ledger, 8 * kEndings.size());
             }
         });
         expect_all_destroyed_once(ledger);

@@ -16,32 +16,32 @@
 namespace weft::test {
 namespace {
 
-ContextVar<int> number("number", 0);
-ContextVar<std::string> text("text");
+ContextVar<int> a_number("number", 0);
+ContextVar<std::string> a_text("text");
 
 // Goal: a task has a copy of its maker's context as that was then; what either sets later is its own.
 TEST_P(OnEveryRuntime, ContextIsCopiedWhenATaskIsMade) {
     run([] {
-        number.set(1);
+        a_number.set(1);
         const Future<void> gate;
         for (const bool stealable : {false, true}) {
             const auto body = [&] {
-                EXPECT_EQ(number.get(), 1);
+                EXPECT_EQ(a_number.get(), 1);
                 await(gate);
-                EXPECT_EQ(number.get(), 1) << "its maker has set another since";
-                number.set(7);
+                EXPECT_EQ(a_number.get(), 1) << "its maker has set another since";
+                a_number.set(7);
                 yield();
-                EXPECT_EQ(number.get(), 7);
+                EXPECT_EQ(a_number.get(), 7);
             };
-            number.set(1);
+            a_number.set(1);
             auto task = stealable ? spawn(body) : create_task(body);
             yield();
-            number.set(2);
+            a_number.set(2);
             if (!gate.done()) {
                 gate.set_result();
             }
             await(task);
-            EXPECT_EQ(number.get(), 2);
+            EXPECT_EQ(a_number.get(), 2);
         }
     });
 }
@@ -52,19 +52,19 @@ TEST_P(OnEveryRuntime, ContextMovesWithTheTask) {
         std::vector<Task<void>> tasks;
         for (int i = 1; i <= 50; ++i) {
             tasks.push_back(spawn([i] {
-                number.set(i);
-                text.set(std::to_string(i));
+                a_number.set(i);
+                a_text.set(std::to_string(i));
                 for (int turn = 0; turn < 20; ++turn) {
                     yield();
-                    ASSERT_EQ(number.get(), i);
-                    ASSERT_EQ(text.get(), std::to_string(i));
+                    ASSERT_EQ(a_number.get(), i);
+                    ASSERT_EQ(a_text.get(), std::to_string(i));
                 }
             }));
         }
         for (const auto& task : tasks) {
             await(task);
         }
-        EXPECT_EQ(number.get(), 0);
+        EXPECT_EQ(a_number.get(), 0);
     });
 }
 
@@ -74,26 +74,26 @@ TEST_P(OnEveryRuntime, ContextOfCallbacks) {
         std::vector<int> seen;
         const Future<void> last;
         const Future<int> future;
-        number.set(1);
+        a_number.set(1);
         get_running_loop().call_soon([&] {
-            seen.push_back(number.get());
-            number.set(100);  // its own
+            seen.push_back(a_number.get());
+            a_number.set(100);  // its own
         });
-        future.add_done_callback([&](const Future<int>&) { seen.push_back(number.get()); });
-        number.set(2);
+        future.add_done_callback([&](const Future<int>&) { seen.push_back(a_number.get()); });
+        a_number.set(2);
         get_running_loop().call_later(std::chrono::nanoseconds(0), [&] {
-            seen.push_back(number.get());
+            seen.push_back(a_number.get());
             last.set_result();
         });
         const Context shared;
-        shared.run([] { number.set(50); });
-        get_running_loop().call_soon([&] { number.set(number.get() + 1); }, shared);
-        number.set(3);
+        shared.run([] { a_number.set(50); });
+        get_running_loop().call_soon([&] { a_number.set(a_number.get() + 1); }, shared);
+        a_number.set(3);
         future.set_result(0);
         await(last);
         EXPECT_EQ(seen, (std::vector{1, 1, 2}));
-        EXPECT_EQ(number.get(), 3);
-        EXPECT_EQ(shared.run([] { return number.get(); }), 51);
+        EXPECT_EQ(a_number.get(), 3);
+        EXPECT_EQ(shared.run([] { return a_number.get(); }), 51);
     });
 }
 
@@ -101,79 +101,79 @@ TEST_P(OnEveryRuntime, ContextOfCallbacks) {
 TEST_P(OnEveryRuntime, ContextMayBeShared) {
     run([] {
         const Context shared;
-        await(create_task([] { number.set(5); }, {.context = shared}));
-        await(spawn([] { number.set(number.get() + 1); }, {.context = shared}));
-        EXPECT_EQ(shared.run([] { return number.get(); }), 6);
-        EXPECT_EQ(number.get(), 0);
+        await(create_task([] { a_number.set(5); }, {.context = shared}));
+        await(spawn([] { a_number.set(a_number.get() + 1); }, {.context = shared}));
+        EXPECT_EQ(shared.run([] { return a_number.get(); }), 6);
+        EXPECT_EQ(a_number.get(), 0);
         EXPECT_EQ(shared.size(), 1U);
-        EXPECT_TRUE(shared.contains(number));
-        EXPECT_FALSE(shared.contains(text));
+        EXPECT_TRUE(shared.contains(a_number));
+        EXPECT_FALSE(shared.contains(a_text));
     });
 }
 
 // Goal: Context::run() is left with what it was entered with, also by an exception and where it waits.
 TEST_P(OnEveryRuntime, ContextRunEndsWithItsScope) {
     run([] {
-        number.set(1);
+        a_number.set(1);
         const Context copy = copy_context();
         copy.run([] {
-            number.set(2);
+            a_number.set(2);
             yield();
-            EXPECT_EQ(number.get(), 2);
+            EXPECT_EQ(a_number.get(), 2);
         });
-        EXPECT_EQ(number.get(), 1);
+        EXPECT_EQ(a_number.get(), 1);
         EXPECT_THROW(
             copy.run([]() -> void { throw std::runtime_error("no"); }), std::runtime_error
         );
-        EXPECT_EQ(number.get(), 1);
-        EXPECT_EQ(copy.run([] { return number.get(); }), 2);
+        EXPECT_EQ(a_number.get(), 1);
+        EXPECT_EQ(copy.run([] { return a_number.get(); }), 2);
     });
 }
 
 // Goal: to_thread() takes a copy of the context along, and what the function sets stays there.
 TEST_P(OnEveryRuntime, ContextOfToThread) {
     run([] {
-        number.set(4);
+        a_number.set(4);
         EXPECT_EQ(
             to_thread([] {
-                const int found = number.get();
-                number.set(9);
+                const int found = a_number.get();
+                a_number.set(9);
                 return found;
             }),
             4
         );
-        EXPECT_EQ(number.get(), 4);
-        EXPECT_EQ(to_thread([] { return number.get(); }), 4) << "the thread kept it";
+        EXPECT_EQ(a_number.get(), 4);
+        EXPECT_EQ(to_thread([] { return a_number.get(); }), 4) << "the thread kept it";
     });
 }
 
 // Goal: a plain thread has a context, too, which ends with it; the main task inherits the caller's.
 TEST_P(OnEveryRuntime, ContextOfPlainThreads) {
     std::thread([] {
-        EXPECT_EQ(number.get(), 0);
-        number.set(1);
-        text.set(std::string(1000, 'x'));
-        EXPECT_EQ(run([] { return number.get(); }), 1);
+        EXPECT_EQ(a_number.get(), 0);
+        a_number.set(1);
+        a_text.set(std::string(1000, 'x'));
+        EXPECT_EQ(run([] { return a_number.get(); }), 1);
     }).join();
-    EXPECT_EQ(number.get(), 0);
+    EXPECT_EQ(a_number.get(), 0);
 }
 
 // Goal: tokens work once, for their variable, in their context; a value can be taken back to none.
 TEST(ContextVarTest, Reset) {
     const Context context;
     context.run([] {
-        auto first = text.set("a");
-        auto second = text.set("b");
-        text.reset(second);
-        EXPECT_EQ(text.get(), "a");
-        text.reset(first);
-        EXPECT_THROW(static_cast<void>(text.get()), LookupError);
-        EXPECT_EQ(text.get("other"), "other");
-        EXPECT_THROW(text.reset(first), RuntimeError) << "used already";
+        auto first = a_text.set("a");
+        auto second = a_text.set("b");
+        a_text.reset(second);
+        EXPECT_EQ(a_text.get(), "a");
+        a_text.reset(first);
+        EXPECT_THROW(static_cast<void>(a_text.get()), LookupError);
+        EXPECT_EQ(a_text.get("other"), "other");
+        EXPECT_THROW(a_text.reset(first), RuntimeError) << "used already";
 
         ContextVar<std::string> another("another");
         auto its = another.set("c");
-        EXPECT_THROW(text.reset(its), ValueError);
+        EXPECT_THROW(a_text.reset(its), ValueError);
         const Context elsewhere;
         EXPECT_THROW(elsewhere.run([&] { another.reset(its); }), ValueError);
         another.reset(its);
@@ -183,7 +183,7 @@ TEST(ContextVarTest, Reset) {
 // Goal: what is wrong names the variable.
 TEST(ContextVarTest, NamesItself) {
     try {
-        static_cast<void>(text.get());
+        static_cast<void>(a_text.get());
         FAIL();
     } catch (const LookupError& error) {
         EXPECT_NE(std::string(error.what()).find("'text'"), std::string::npos);

@@ -3,6 +3,10 @@
 # looks at what they include.
 include_guard()
 
+if(CMAKE_UNITY_BUILD)
+    return()  # what is compiled together is not alone; dev and release look at it
+endif()
+
 set(folder ${PROJECT_BINARY_DIR}/headers_alone)
 file(
     GLOB_RECURSE headers

@@ -11,7 +11,7 @@
 namespace weft::tool {
 namespace {
 
-constexpr std::size_t kChunk = 128 * 1024;
+constexpr std::size_t kReadSize = 128 * 1024;
 
 std::error_code system_error(long negative_errno) {
     return {static_cast<int>(-negative_errno), std::system_category()};
@@ -23,7 +23,7 @@ FileHasher::FileHasher(const EVP_MD& type)
     : type_(type),
       context_(EVP_MD_CTX_new()),
       // Not cleared: it is read into before it is read.
-      chunk_(std::make_unique_for_overwrite<unsigned char[]>(kChunk)) {
+      chunk_(std::make_unique_for_overwrite<unsigned char[]>(kReadSize)) {
     if (context_ == nullptr) {
         throw std::bad_alloc();
     }
@@ -43,7 +43,7 @@ FileHasher::Result FileHasher::hash(const char* path) {
     while (good) {
         // These reads block the loop this task is on, as files know no readiness. That is the trade
         // of this command: all its tasks want is the CPU and the page cache.
-        const ssize_t count = rt::retried(::read, file.get(), chunk_.get(), kChunk);
+        const ssize_t count = rt::retried(::read, file.get(), chunk_.get(), kReadSize);
         if (count < 0) {
             result.error = system_error(count);
             return result;

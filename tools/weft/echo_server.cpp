@@ -9,7 +9,7 @@
 namespace weft::tool {
 namespace {
 
-void echo(StreamReader reader, StreamWriter writer) {
+void serve_peer(StreamReader reader, StreamWriter writer) {
     constexpr std::size_t kChunk = 16 * 1024;
     const auto chunk = std::make_unique_for_overwrite<char[]>(kChunk);
     try {
@@ -33,7 +33,7 @@ EchoServer::EchoServer(Runtime& runtime, const std::string& host, int port, Hand
                           options.kind = kind;
                           options.on_every_loop = true;
                           options.backlog = kBacklog;
-                          return start_server(&echo, host, port, options);
+                          return start_server(&serve_peer, host, port, options);
                       },
                       "start_server"
                   )
