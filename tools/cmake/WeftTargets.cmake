@@ -28,6 +28,10 @@ set(WEFT_WARNINGS
 if(WEFT_WERROR)
     list(APPEND WEFT_WARNINGS -Werror)
 endif()
+if(CMAKE_UNITY_BUILD)
+    # A name may hide one of a file that it is joined with; dev and release look at each alone.
+    list(APPEND WEFT_WARNINGS -Wno-shadow)
+endif()
 if(WEFT_SANITIZER AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     # Their checks make paths on which GCC 12 sees what cannot be: atomics of null pointers, and
     # uninitialised parts of the standard library's own objects.
