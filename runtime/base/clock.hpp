@@ -8,6 +8,8 @@ namespace weft::rt {
 using Nanos = std::int64_t;
 
 inline constexpr Nanos kNever = INT64_MAX;
+/// Where a clock that is not real begins: not at 0, so that what is an hour ago can be told.
+inline constexpr Nanos kVirtualStart = 3'600'000'000'000;
 
 /// Reads CLOCK_MONOTONIC (25 to 46 ns: not for the path of a switch).
 [[nodiscard]] Nanos monotonic_now() noexcept;

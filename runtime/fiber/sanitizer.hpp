@@ -13,7 +13,10 @@
 #define WEFT_ASAN 0
 #endif
 
-#if defined(__SANITIZE_THREAD__)
+// tests/simulate borrows TSan's instrumentation, and is no TSan.
+#if defined(WEFT_STEPPED)
+#define WEFT_TSAN 0
+#elif defined(__SANITIZE_THREAD__)
 #define WEFT_TSAN 1
 #elif defined(__has_feature)
 #if __has_feature(thread_sanitizer)

@@ -6,6 +6,7 @@ namespace {
 // initial-exec: libweft is loaded with the program, and a call into the linker would cost more than
 // the read itself.
 [[gnu::tls_model("initial-exec")]] thread_local Carrier* carrier_of_thread = nullptr;
+[[gnu::tls_model("initial-exec")]] thread_local Simulation* simulation = nullptr;
 
 struct ThreadContext {
     void* context = nullptr;
@@ -33,6 +34,18 @@ struct ThreadContext {
     Carrier** address = &carrier_of_thread;
     asm volatile("" : "+r"(address) : : "memory");
     *address = carrier;
+}
+
+[[gnu::noinline]] Simulation* simulation_of_thread() noexcept {
+    Simulation** address = &simulation;
+    asm volatile("" : "+r"(address) : : "memory");
+    return *address;
+}
+
+[[gnu::noinline]] void set_simulation_of_thread(Simulation* now) noexcept {
+    Simulation** address = &simulation;
+    asm volatile("" : "+r"(address) : : "memory");
+    *address = now;
 }
 
 [[gnu::noinline]] void*& context_of_thread(void (*drop)(void*) noexcept) noexcept {

@@ -19,6 +19,9 @@ ThreadPoolExecutor& Runtime::State::default_executor() {
     if (executor_ended_) {
         throw RuntimeError("the runtime is shut down, and its default executor with it");
     }
+    if (scheduler != nullptr && scheduler->simulation() != nullptr) {
+        throw RuntimeError("a thread was asked for in a simulation, which has none");
+    }
     if (executor_ == nullptr) {
         executor_ = std::make_unique<ThreadPoolExecutor>(0, options.name + "-exec");
     }

@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -226,10 +225,6 @@ void Runtime::set_exception_handler(const ExceptionHandler& handler) {
 
 std::vector<AnyTask> Runtime::all_tasks() const {
     auto states = state_->live_tasks();
-    std::sort(states.begin(), states.end(), [](const auto& left, const auto& right) {
-        return static_cast<const rt::TaskState&>(*left).id <
-               static_cast<const rt::TaskState&>(*right).id;
-    });
     std::vector<AnyTask> tasks;
     tasks.reserve(states.size());
     for (auto& state : states) {

@@ -32,16 +32,16 @@ struct Runtime::State {
     /// is at it.
     [[nodiscard]] bool begin_shutdown();
     void end_shutdown() noexcept;
-    [[nodiscard]] bool stop_threads(std::chrono::steady_clock::time_point deadline);
+    [[nodiscard]] bool stop_threads(rt::Nanos deadline);
     void give_up() noexcept;
-    /// The tasks that have not ended.
+    /// The tasks that have not ended, oldest first.
     [[nodiscard]] std::vector<detail::Ref<detail::FutureState>> live_tasks() const;
     /// Whether there is any. Needs no memory.
     [[nodiscard]] bool has_tasks() const noexcept;
     /// Until a shutdown begins.
     [[nodiscard]] bool takes_tasks() const;
     void cancel_each_task() const;
-    [[nodiscard]] bool cancel_tasks(std::chrono::steady_clock::time_point deadline);
+    [[nodiscard]] bool cancel_tasks(rt::Nanos deadline);
 
     // ---- what blocks
 
@@ -65,7 +65,7 @@ private:
     enum class Phase { Open, Ending, Ended };
 
     void give_every_loop_a_thread() noexcept;
-    [[nodiscard]] bool drive_loop0_for(std::chrono::nanoseconds limit);
+    [[nodiscard]] bool drive_loop0_for(rt::Nanos limit);
 
     mutable std::mutex mutex_;  // for what follows
     std::condition_variable loop0_is_free_;

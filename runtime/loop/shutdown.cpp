@@ -17,8 +17,6 @@
 
 namespace weft {
 
-using std::chrono::steady_clock;
-
 namespace {
 
 /// Says what somebody is left to, as far as there is memory to say it in.
@@ -78,9 +76,9 @@ void Runtime::State::leave_loop0() noexcept {
 /// Ends the loops' threads, and waits for a run() that drives loop 0; what is ready stays so. False
 /// when one of them did not leave its loop in time: it is left to itself. Nobody else starts any in
 /// this phase, so the lock need not be held, under which a callback may be asking for something.
-bool Runtime::State::stop_threads(steady_clock::time_point deadline) {
-    constexpr auto kGrace = std::chrono::milliseconds(100);  // it may have been told just now
-    deadline = std::max(deadline, steady_clock::now() + kGrace);
+bool Runtime::State::stop_threads(rt::Nanos deadline) {
+    constexpr rt::Nanos kGrace = 100'000'000;  // it may have been told just now
+    deadline = std::max(deadline, scheduler->thread_time() + kGrace);
     bool all = true;
     for (const int stuck : scheduler->stop_threads(deadline)) {
         all = false;
@@ -91,7 +89,9 @@ bool Runtime::State::stop_threads(steady_clock::time_point deadline) {
     }
     std::unique_lock lock(mutex_);
     loop0_has_thread_ = false;
-    return loop0_is_free_.wait_until(lock, deadline, [this] { return !loop0_is_driven_; }) && all;
+    // In real time: in a simulation the caller is who drives it.
+    const std::chrono::nanoseconds rest(deadline - scheduler->thread_time());
+    return loop0_is_free_.wait_for(lock, rest, [this] { return !loop0_is_driven_; }) && all;
 }
 
 /// The tasks that are left keep their stacks and the loops they belong to: unwinding them by force
@@ -132,6 +132,11 @@ std::vector<detail::Ref<detail::FutureState>> Runtime::State::live_tasks() const
     while (auto task = walk.next()) {
         tasks.push_back(std::move(task));
     }
+    // In the order they were made, which does not depend on where their records lie.
+    std::sort(tasks.begin(), tasks.end(), [](const auto& left, const auto& right) {
+        return static_cast<const rt::TaskState&>(*left).id <
+               static_cast<const rt::TaskState&>(*right).id;
+    });
     return tasks;
 }
 
@@ -143,24 +148,26 @@ namespace {
 
 /// Lets time pass for whoever ends a runtime: a task of another one waits as a task does, and may not
 /// be cancelled in it. Without memory for that it keeps its thread meanwhile.
-void pause_for(std::chrono::nanoseconds pause) noexcept {
+void pause_for(rt::Scheduler& scheduler, rt::Nanos pause) noexcept {
     if (const rt::Carrier* const carrier = rt::current_carrier();
         carrier != nullptr && carrier->current != nullptr) {
         try {
             const Future<void> over;
-            get_running_loop().call_later(pause, [over] { over.set_result(); });
+            get_running_loop().call_later(std::chrono::nanoseconds(pause), [over] {
+                over.set_result();
+            });
             over.state()->wait_shielded();
             return;
         } catch (const std::exception&) {
             // No memory for the future or the timer, or that loop was given up: nothing waits yet.
         }
     }
-    rt::block_thread_for(pause.count());
+    scheduler.pause_thread(pause);
 }
 
-steady_clock::time_point deadline_in(std::chrono::nanoseconds limit) {
+rt::Nanos deadline_in(rt::Scheduler& scheduler, std::chrono::nanoseconds limit) {
     constexpr std::chrono::nanoseconds kAgesHence = std::chrono::hours(24 * 365 * 100);
-    return steady_clock::now() + std::min(limit, kAgesHence);
+    return scheduler.thread_time() + std::min(limit, kAgesHence).count();
 }
 
 }  // namespace
@@ -183,17 +190,17 @@ void Runtime::State::cancel_each_task() const {
 }
 
 /// Cancels rounds of tasks until none is left or the time is up; true when none is. Needs no memory.
-bool Runtime::State::cancel_tasks(steady_clock::time_point deadline) {
-    constexpr auto kShortest = std::chrono::microseconds(50);
-    constexpr auto kLongest = std::chrono::milliseconds(10);
-    constexpr auto kBetweenRounds = std::chrono::milliseconds(500);
-    auto next_round = steady_clock::now();
-    std::chrono::nanoseconds pause = kShortest;
+bool Runtime::State::cancel_tasks(rt::Nanos deadline) {
+    constexpr rt::Nanos kShortest = 50'000;
+    constexpr rt::Nanos kLongest = 10'000'000;
+    constexpr rt::Nanos kBetweenRounds = 500'000'000;
+    rt::Nanos next_round = scheduler->thread_time();
+    rt::Nanos pause = kShortest;
     for (;;) {
         if (!has_tasks()) {
             return true;
         }
-        const auto now = steady_clock::now();
+        const rt::Nanos now = scheduler->thread_time();
         if (now >= deadline) {
             return false;
         }
@@ -203,9 +210,9 @@ bool Runtime::State::cancel_tasks(steady_clock::time_point deadline) {
             next_round = now + kBetweenRounds;
         }
         if (!drive_loop0_for(pause)) {
-            pause_for(pause);
+            pause_for(*scheduler, pause);
         }
-        pause = std::min<std::chrono::nanoseconds>(2 * pause, kLongest);
+        pause = std::min(2 * pause, kLongest);
     }
 }
 
@@ -218,13 +225,13 @@ void Runtime::State::give_every_loop_a_thread() noexcept {
 }
 
 /// Where loop 0 has no thread: a turn of it on this one. False when that cannot be.
-bool Runtime::State::drive_loop0_for(std::chrono::nanoseconds limit) {
+bool Runtime::State::drive_loop0_for(rt::Nanos limit) {
     if (rt::current_carrier() != nullptr || !take_loop0()) {
         return false;
     }
     bool driven = true;
     try {
-        scheduler->worker(0).drive_once(limit.count());
+        scheduler->worker(0).drive_once(limit);
     } catch (const std::bad_alloc&) {
         driven = false;  // no stack for the run loop; there may be one when a task has ended
     }
@@ -246,7 +253,7 @@ void Runtime::shutdown() {
         ~End() { state.end_shutdown(); }
     } const end{state};
     state.scheduler->shut_door();
-    const auto deadline = deadline_in(state.options.shutdown_timeout);
+    const auto deadline = deadline_in(*state.scheduler, state.options.shutdown_timeout);
     bool clean = true;
     do {
         if (state.has_tasks() && !state.cancel_tasks(deadline)) {

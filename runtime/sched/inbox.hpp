@@ -8,6 +8,7 @@
 #include "base/atomic.hpp"
 #include "fiber/sanitizer.hpp"
 #include "sched/locked_queue.hpp"
+#include "sched/simulation.hpp"
 
 namespace weft::rt {
 
@@ -34,6 +35,8 @@ public:
     /// address, which no caller's frame may keep (R1).
     [[nodiscard, gnu::noinline]] bool put(T& element) noexcept {
         waiting_.fetch_add(1, acq_rel);
+        // The virtual threads of a simulation are one thread to the queue.
+        const Simulation::Undivided whole(Simulation::of_thread());
         if (queue_.enqueue(&element)) {
             return true;
         }

@@ -91,26 +91,36 @@ struct Scheduler::SleepingLoops final : VirtualClock::Loops {
 };
 
 Scheduler::Scheduler(const SchedulerOptions& options, const std::function<Loop*(int)>& make_loop)
-    : options_(options) {
-    const Topology topology = Topology::detect();
-    const std::optional<double> quota = cpu_quota();
-    width_ = std::min(choose_width(topology, quota, options.workers), Idle<>::kMostWorkers);
+    : options_(options), simulation_(Simulation::of_thread()) {
+    const Topology topology = simulation_ == nullptr ? Topology::detect() : Topology{};
+    if (simulation_ == nullptr) {
+        const std::optional<double> quota = cpu_quota();
+        width_ = std::min(choose_width(topology, quota, options.workers), Idle<>::kMostWorkers);
+        pins_ = plan_pinning(topology, width_, quota, options.pinning.value_or(PinPolicy::Auto));
+    } else {
+        width_ = options.workers > 0 ? options.workers : simulation_->temper().workers;
+        options_.in_place = options_.in_place && simulation_->temper().in_place;
+        pins_.resize(static_cast<std::size_t>(width_));
+    }
     idle_.set_workers(width_);
-    pins_ = plan_pinning(topology, width_, quota, options.pinning.value_or(PinPolicy::Auto));
     if (options.stack_bytes != 0) {
         own_stacks_ = std::make_unique<StackPool>(options.stack_bytes);
     }
     stuck_.reserve(static_cast<std::size_t>(width_));
     left_ = std::make_unique<Atomic<bool>[]>(static_cast<std::size_t>(width_));
     stacks_ = own_stacks_ != nullptr ? own_stacks_.get() : &process_stack_pool();
-    if (options.virtual_time) {
+    if (options.virtual_time && simulation_ == nullptr) {
         sleeping_loops_ = std::make_unique<SleepingLoops>(*this);
         virtual_clock_ = std::make_unique<VirtualClock>(width_, *sleeping_loops_);
     }
-    Clock& clock = virtual_clock_ != nullptr ? static_cast<Clock&>(*virtual_clock_) : Clock::real();
+    Clock& clock = simulation_ != nullptr      ? static_cast<Clock&>(*simulation_)
+                   : virtual_clock_ != nullptr ? static_cast<Clock&>(*virtual_clock_)
+                                               : Clock::real();
     for (int index = 0; index < width_; ++index) {
         std::unique_ptr<Reactor> reactor;
-        if (const std::error_code error = make_epoll_reactor(reactor)) {
+        if (simulation_ != nullptr) {
+            reactor = simulation_->make_reactor();
+        } else if (const std::error_code error = make_epoll_reactor(reactor)) {
             throw std::system_error(error, "cannot make the reactor of a loop");
         }
         workers_.push_back(std::make_unique<Worker>(Worker::Setup{
@@ -151,6 +161,9 @@ void Scheduler::shut_door() noexcept {
 }
 
 void Scheduler::bind_thread(int index) {
+    if (simulation_ != nullptr) {
+        return;
+    }
     // A refusal (seccomp, a mask that shrank, no memory) costs locality and nothing else.
     try {
         static_cast<void>(bind_current_thread(pins_[static_cast<std::size_t>(index)]));
@@ -161,24 +174,47 @@ void Scheduler::bind_thread(int index) {
 void Scheduler::start_threads(int first) {
     threads_.resize(workers_.size());
     for (int index = first; index < width(); ++index) {
-        std::thread& thread = threads_[static_cast<std::size_t>(index)];
-        if (thread.joinable()) {
-            continue;
+        if (!has_thread(index)) {
+            start_thread(index);
         }
-        left_[static_cast<std::size_t>(index)].store(false, relaxed);
+    }
+}
+
+void Scheduler::start_thread(int index) {
+    const auto at = static_cast<std::size_t>(index);
+    left_[at].store(false, relaxed);
+    if (simulation_ != nullptr) {
+        static_cast<void>(simulation_->start([this, index] {
+            drive_when_possible(worker(index));
+            left_[static_cast<std::size_t>(index)].store(true, release);
+        }));
+    } else {
         try {
-            thread = std::thread([this, index] { run_thread(index); });
+            threads_[at].real = std::thread([this, index] { run_thread(index); });
         } catch (const std::system_error& error) {
             throw std::system_error(
                 error.code(), "no thread for loop " + std::to_string(index) + " of the runtime"
             );
         }
     }
+    threads_[at].is_running = true;
 }
 
 bool Scheduler::has_thread(int index) const noexcept {
     const auto at = static_cast<std::size_t>(index);
-    return at < threads_.size() && threads_[at].joinable();
+    return at < threads_.size() && threads_[at].is_running;
+}
+
+void Scheduler::pause_thread(Nanos length) noexcept {
+    if (simulation_ != nullptr) {
+        simulation_->sleep_for(length);
+    } else {
+        block_thread_for(length);
+    }
+}
+
+Nanos Scheduler::thread_time() noexcept {
+    return simulation_ != nullptr ? simulation_->now() : monotonic_now();
 }
 
 /// The run loop wants a stack of its own, for which there may be no memory yet.
@@ -192,7 +228,7 @@ void Scheduler::drive_when_possible(Worker& worker) {
             if (worker.stop_is_due()) {
                 return;
             }
-            block_thread_for(kPause);
+            worker.scheduler().pause_thread(kPause);
         }
     }
 }
@@ -209,31 +245,38 @@ void Scheduler::run_thread(int index) {
     left_[static_cast<std::size_t>(index)].store(true, release);  // the last access
 }
 
-const std::vector<int>& Scheduler::stop_threads(std::chrono::steady_clock::time_point deadline) {
+const std::vector<int>& Scheduler::stop_threads(Nanos deadline) {
     stuck_.clear();
-    constexpr Nanos kPause = 50'000;
-    for (std::size_t index = 0; index < threads_.size(); ++index) {
-        if (threads_[index].joinable()) {
-            worker(static_cast<int>(index)).stop();
+    for (int index = 0; index < width(); ++index) {
+        if (has_thread(index)) {
+            worker(index).stop();
         }
     }
-    for (std::size_t index = 0; index < threads_.size(); ++index) {
-        std::thread& thread = threads_[index];
-        if (!thread.joinable()) {
-            continue;
-        }
-        while (!left_[index].load(acquire) && std::chrono::steady_clock::now() < deadline) {
-            block_thread_for(kPause);
-        }
-        if (left_[index].load(acquire)) {  // run_thread's release
-            thread.join();
-        } else {
-            thread.detach();
-            stuck_.push_back(static_cast<int>(index));
+    for (int index = 0; index < width(); ++index) {
+        if (has_thread(index) && !join_thread(static_cast<std::size_t>(index), deadline)) {
+            stuck_.push_back(index);
         }
     }
     threads_.clear();
     return stuck_;
+}
+
+/// False when it did not leave its loop in time: then it is left to itself.
+bool Scheduler::join_thread(std::size_t index, Nanos deadline) noexcept {
+    constexpr Nanos kPause = 50'000;
+    while (!left_[index].load(acquire) && thread_time() < deadline) {
+        pause_thread(kPause);
+    }
+    const bool has_left = left_[index].load(acquire);  // run_thread's release
+    if (simulation_ != nullptr) {
+        return has_left;
+    }
+    if (has_left) {
+        threads_[index].real.join();
+    } else {
+        threads_[index].real.detach();
+    }
+    return has_left;
 }
 
 void Scheduler::notify(Worker* from) noexcept {

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <chrono>
 #include <cstddef>
 #include <functional>
 #include <memory>
@@ -15,6 +14,7 @@
 #include "sched/idle.hpp"
 #include "sched/inbox.hpp"
 #include "sched/pinning.hpp"
+#include "sched/simulation.hpp"
 #include "sched/virtual_clock.hpp"
 #include "sched/worker.hpp"
 #include "task/record_pool.hpp"
@@ -54,11 +54,10 @@ public:
     [[nodiscard]] bool has_thread(int index) const noexcept;
     /// Binds the calling thread as planned for worker `index`.
     void bind_thread(int index);
-    /// Ends the loops of the threads that start_threads made, and waits for them until `deadline`.
+    /// Ends the loops of the threads that start_threads made, and waits for them until `deadline`
+    /// of thread_time().
     /// Returns those that did not leave their loop: their threads are left to themselves.
-    [[nodiscard]] const std::vector<int>& stop_threads(
-        std::chrono::steady_clock::time_point deadline
-    );
+    [[nodiscard]] const std::vector<int>& stop_threads(Nanos deadline);
 
     /// Where threads outside come in with new tasks.
     [[nodiscard]] Door<>& door() noexcept { return door_; }
@@ -75,6 +74,12 @@ public:
     [[nodiscard]] bool hop() const noexcept { return options_.hop; }
     [[nodiscard]] bool in_place() const noexcept { return options_.in_place && !options_.hop; }
     [[nodiscard]] StackPool& stacks() noexcept { return *stacks_; }
+    /// Null in real life.
+    [[nodiscard]] Simulation* simulation() noexcept { return simulation_; }
+    /// Has the calling thread, which runs no loop, wait for so long.
+    void pause_thread(Nanos length) noexcept;
+    /// What threads that run no loop go by: real also where that of the loops jumps.
+    [[nodiscard]] Nanos thread_time() noexcept;
     /// Null where time is real.
     [[nodiscard]] VirtualClock* virtual_clock() noexcept { return virtual_clock_.get(); }
 
@@ -108,7 +113,11 @@ private:
     static void drive_when_possible(Worker& worker);
     Idle<>::Choice wake_one(Worker* from) noexcept;
 
+    void start_thread(int index);
+    [[nodiscard]] bool join_thread(std::size_t index, Nanos deadline) noexcept;
+
     SchedulerOptions options_;
+    Simulation* const simulation_;
     int width_ = 0;
     std::unique_ptr<StackPool> own_stacks_;
     StackPool* stacks_ = nullptr;
@@ -121,7 +130,11 @@ private:
     Atomic<bool> stealable_seen_{false};  // relaxed: set before the work is published
     Atomic<int> visitors_{0};
     std::vector<std::unique_ptr<Worker>> workers_;
-    std::vector<std::thread> threads_;  // by worker; one not joinable has none
+    struct Thread {
+        std::thread real;
+        bool is_running = false;  // also of a virtual one
+    };
+    std::vector<Thread> threads_;  // by worker
     std::unique_ptr<Atomic<bool>[]>
         left_;                // release by a thread that is at its end -> stop_threads
     std::vector<int> stuck_;  // has room for all: there may be no memory when it is needed

@@ -3,15 +3,8 @@
 #include <algorithm>
 
 namespace weft::rt {
-namespace {
-
-// Not 0, so that what is an hour ago can be told.
-constexpr Nanos kStart = 3'600'000'000'000;
-
-}  // namespace
-
 VirtualClock::VirtualClock(int count, Loops& loops)
-    : loops_(loops), now_(kStart), sleeping_(static_cast<std::size_t>(count), kNever) {}
+    : loops_(loops), now_(kVirtualStart), sleeping_(static_cast<std::size_t>(count), kNever) {}
 
 /// The loop whose deadline is next, when all sleep and there is one.
 std::optional<int> VirtualClock::next_to_wake() noexcept {

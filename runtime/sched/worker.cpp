@@ -1,12 +1,11 @@
 #include "sched/worker.hpp"
 
-#include <pthread.h>
-
 #include <algorithm>
 #include <new>
 
 #include "base/check.hpp"
 #include "fiber/sanitizer.hpp"
+#include "fiber/thread_stack.hpp"
 #include "sched/scheduler.hpp"
 #include "task/report.hpp"
 
@@ -30,15 +29,22 @@ void nothing_to_commit(void*) noexcept {}
 Worker::Worker(Setup setup)
     : Carrier(setup.scheduler.stacks()),
       scheduler_(setup.scheduler),
+      simulation_(setup.scheduler.simulation()),
       index_(setup.index),
       clock_(setup.clock),
       reactor_(std::move(setup.reactor)),
-      rng_(static_cast<std::uint64_t>(setup.index) + 1),
+      rng_(
+          simulation_ == nullptr ? static_cast<std::uint64_t>(setup.index) + 1
+                                 : simulation_->below(UINT32_MAX)
+      ),
       shared_(setup.scheduler.width_planned() > 1),
       in_place_(setup.scheduler.in_place()),
       hop_(setup.scheduler.hop() && shared_),
       compact_at_(kCompactTimersAt),
-      poll_every_(kPollEveryMicroseconds * ticks_per_microsecond()),
+      ticks_per_microsecond_(
+          simulation_ == nullptr ? ticks_per_microsecond() : Simulation::kTicksPerMicrosecond
+      ),
+      poll_every_(kPollEveryMicroseconds * ticks_per_microsecond_),
       inbox_token_(setup.scheduler.inbox().make_token()) {
     sink = this;
     run_loop = &Worker::run_loop_entry;
@@ -78,7 +84,11 @@ void Worker::drive() {
     if (first == nullptr) {
         throw std::bad_alloc();
     }
-    describe_thread_stack();
+    if (simulation_ == nullptr) {
+        describe_thread_stack(own_thread_stack_);
+    } else {
+        thread_stack_ = &simulation_->base_stack();
+    }
     exceptions = exception_state_of_thread();
     set_current_carrier(this);
     driven_.store(true, release);
@@ -92,14 +102,16 @@ void Worker::drive() {
     *exceptions = {};
     switch_stack(
         &thread_context_,
-        thread_stack_,
+        *thread_stack_,
         make_context(*first, run_loop),
         *first,
         &nothing_to_commit,
         nullptr
     );
     *exceptions = in_flight;
-    forget_thread_stack();
+    if (simulation_ == nullptr) {
+        forget_thread_stack(own_thread_stack_);
+    }
     stopping_.store(false, relaxed);
     driven_.store(false, release);
     if (VirtualClock* const clock = scheduler_.virtual_clock(); clock != nullptr) {
@@ -134,31 +146,6 @@ Nanos Worker::longest_wait() noexcept {
     return timers_.empty() ? kNever : std::max<Nanos>(timers_.next() - clock_.now(), 0);
 }
 
-void Worker::describe_thread_stack() noexcept {
-#if WEFT_ASAN
-    pthread_attr_t attributes;
-    if (::pthread_getattr_np(::pthread_self(), &attributes) == 0) {
-        void* low = nullptr;
-        std::size_t size = 0;
-        ::pthread_attr_getstack(&attributes, &low, &size);
-        thread_stack_.low = static_cast<std::byte*>(low);
-        thread_stack_.top = thread_stack_.low + size;
-        ::pthread_attr_destroy(&attributes);
-        // LSan looks at the stack that the thread stands on, which will be a task's.
-        __lsan_register_root_region(thread_stack_.low, thread_stack_.size_bytes());
-    }
-#endif
-#if WEFT_TSAN
-    thread_stack_.tsan_fiber = __tsan_get_current_fiber();
-#endif
-}
-
-void Worker::forget_thread_stack() noexcept {
-#if WEFT_ASAN
-    __lsan_unregister_root_region(thread_stack_.low, thread_stack_.size_bytes());
-#endif
-}
-
 WEFT_NO_INSTRUMENT void Worker::leave() noexcept {
     struct Leaving {
         Worker* worker;
@@ -166,7 +153,7 @@ WEFT_NO_INSTRUMENT void Worker::leave() noexcept {
     } leaving{this, stack};
     abandon_stack(
         thread_context_,
-        thread_stack_,
+        *thread_stack_,
         [](void* argument) noexcept {
             const Leaving self = *static_cast<Leaving*>(argument);
             self.worker->stacks.give(self.stack);
@@ -229,6 +216,7 @@ Runnable* Worker::next() noexcept {
             runnable = task;
         }
         if (runnable != nullptr) {
+            point();
             if (!set_aside_without_stack(*runnable)) {
                 return runnable;
             }
@@ -294,6 +282,12 @@ bool Worker::cheap_turn() noexcept {
     return true;
 }
 
+int Worker::runs_per_turn() noexcept {
+    return simulation_ == nullptr
+               ? kRunsPerTurn
+               : static_cast<int>(simulation_->below(simulation_->temper().runs_per_turn + 1));
+}
+
 void Worker::begin_turn() noexcept {
     counters.turns.add();
     snapshot_end_ = pinned_pushed_;
@@ -302,9 +296,13 @@ void Worker::begin_turn() noexcept {
 
 void Worker::turn() noexcept {
     ++turns_driven_;
+    if (simulation_ != nullptr) [[unlikely]] {
+        simulation_->check_progress();
+        simulation_->point();
+    }
     drain_mailbox();
     // What stop() told may have been drained just now: then no turn begins without a look at it.
-    runs_until_turn_ = stopping_.load(relaxed) ? 0 : kRunsPerTurn;
+    runs_until_turn_ = stopping_.load(relaxed) ? 0 : runs_per_turn();
     if (!scheduler_.inbox().looks_empty()) {
         if (TaskState* const task = take_inbox(); task != nullptr) {
             const bool busy = has_ready();
@@ -318,7 +316,7 @@ void Worker::turn() noexcept {
         push_pinned(*set_aside_.pop());
     }
     if (has_ready()) {
-        if (ticks() - last_poll_ > poll_every_) {
+        if (ticks_now() - last_poll_ > poll_every_) {
             poll(0);
         }
     } else {
@@ -336,7 +334,7 @@ void Worker::turn() noexcept {
 void Worker::poll(Nanos timeout) noexcept {
     counters.polls.add();
     counters.events.add(static_cast<std::uint64_t>(reactor_->wait(timeout)));
-    last_poll_ = ticks();
+    last_poll_ = ticks_now();
     dispatch();
 }
 

@@ -14,6 +14,7 @@
 #include "sched/mailbox.hpp"
 #include "sched/next_slot.hpp"
 #include "sched/public_ring.hpp"
+#include "sched/simulation.hpp"
 #include "sched/victims.hpp"
 #include "task/carrier.hpp"
 #include "task/task_state.hpp"
@@ -141,13 +142,12 @@ private:
     void turn() noexcept;
     [[nodiscard]] bool cheap_turn() noexcept;
     void begin_turn() noexcept;
+    [[nodiscard]] int runs_per_turn() noexcept;
     void poll(Nanos timeout) noexcept;
     void dispatch() noexcept;
     void fire_timers() noexcept;
     void compact_timers();
     static void drop_deadline(const Deadline& deadline) noexcept;
-    void describe_thread_stack() noexcept;
-    void forget_thread_stack() noexcept;
     [[nodiscard]] bool set_aside_without_stack(Runnable& runnable) noexcept;
 
     // nothing to do (worker_idle.cpp)
@@ -169,11 +169,21 @@ private:
         return !timers_.empty() && timers_.next() <= clock_.now();
     }
     void nap_longer() noexcept;
+    /// In a simulation another thread may go on here.
+    void point() noexcept {
+        if (simulation_ != nullptr) [[unlikely]] {
+            simulation_->point();
+        }
+    }
+    [[nodiscard]] std::uint64_t ticks_now() const noexcept {
+        return simulation_ == nullptr ? ticks() : simulation_->ticks();
+    }
 
     template <class Visit>
     [[nodiscard]] bool visit_victims(Visit visit) noexcept;
 
     Scheduler& scheduler_;
+    Simulation* const simulation_;  // null in real life
     const int index_;
     Clock& clock_;
     std::unique_ptr<Reactor> reactor_;
@@ -200,6 +210,7 @@ private:
     TimerHeap<Deadline> timers_;
     std::size_t compact_at_;
     std::uint64_t last_poll_ = 0;  // ticks()
+    const std::uint64_t ticks_per_microsecond_;
     const std::uint64_t poll_every_;
     std::uint64_t turns_driven_ = 0;
     Inbox<TaskState>::Token inbox_token_;
@@ -214,8 +225,9 @@ private:
     Nanos longest_sleep_ = kNever;  // the same
 
     Context thread_context_ = nullptr;
-    Stack thread_stack_;
-    Atomic<bool> stopping_{false};  // release by stop -> acquire in next
+    Stack own_thread_stack_;
+    Stack* thread_stack_ = &own_thread_stack_;  // what drive() was called on
+    Atomic<bool> stopping_{false};              // release by stop -> acquire in next
     Atomic<bool> driven_{false};
 
     alignas(kCacheLine) Mailbox<Runnable> mailbox_;

@@ -28,6 +28,7 @@ bool Worker::visit_victims(Visit visit) noexcept {
         const auto size = static_cast<std::uint32_t>(group.workers.size());
         const std::uint32_t start = rng_.below(size);
         for (std::uint32_t i = 0; i < size; ++i) {
+            point();
             if (visit(scheduler_.worker(group.workers[(start + i) % size]))) {
                 return true;
             }
@@ -118,12 +119,14 @@ TaskState* Worker::steal_slots() noexcept {
         if (sight.task == nullptr) {
             return false;
         }
-        const std::uint64_t until = ticks() + kSlotHesitationMicroseconds * ticks_per_microsecond();
-        while (ticks() < until) {
+        const std::uint64_t until =
+            ticks_now() + kSlotHesitationMicroseconds * ticks_per_microsecond_;
+        while (ticks_now() < until) {
             if (victim.slot_.stamp() != sight.stamp || !mailbox_.looks_empty()) {
                 return false;  // its owner is at it, or this worker has its own to do
             }
             cpu_relax();
+            point();
         }
         found = victim.slot_.steal(sight);
         return found != nullptr;
@@ -159,7 +162,9 @@ void Worker::park() noexcept {
         return;
     }
     scheduler_.idle().announce(index_, std::exchange(searching_, false));
+    point();
     const Sight sight = last_look();
+    point();
     if (sight == Sight::Nothing) {
         sleep_in_reactor(kNever);
     }
@@ -213,6 +218,7 @@ void Worker::sleep_in_reactor(Nanos longest) noexcept {
     if (!set_aside_.empty()) {
         longest = std::min(longest, kStackRetry);
     }
+    point();
     counters.parks.add();
     counters.polls.add();
     if (scheduler_.virtual_clock() != nullptr) [[unlikely]] {
@@ -223,7 +229,8 @@ void Worker::sleep_in_reactor(Nanos longest) noexcept {
         }
         counters.events.add(static_cast<std::uint64_t>(reactor_->wait(longest)));
     }
-    last_poll_ = ticks();
+    point();
+    last_poll_ = ticks_now();
     if (!mailbox_.unpark()) {
         counters.wakes_received.add();
     }

@@ -52,6 +52,13 @@ void Worker::push_stealable(TaskState& task) noexcept {
         scheduler_.worker((index_ + 1) % scheduler_.width()).mail(task);
         return;
     }
+    if (simulation_ != nullptr && simulation_->chance(simulation_->temper().hop_percent))
+        [[unlikely]] {
+        const std::uint32_t other =
+            simulation_->below(static_cast<std::uint32_t>(scheduler_.width()));
+        scheduler_.worker(static_cast<int>(other)).mail(task);
+        return;
+    }
     if (dispatching_) {
         batch_.push(task);
         ++batch_size_;
