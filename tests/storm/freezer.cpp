@@ -31,16 +31,20 @@ Freezer::Result Freezer::stop(pid_t thread) noexcept {
         return Result::Gone;
     }
     if (status >> 16 != PTRACE_EVENT_STOP) {
-        // A signal came first. It is delivered, and the thread is somebody else's problem.
-        ::ptrace(PTRACE_DETACH, thread, nullptr, WSTOPSIG(status));
+        // A signal came first; it is delivered.
+        stopped_ = thread;
+        let_go(WSTOPSIG(status));
         return Result::Gone;
     }
     stopped_ = thread;
     return Result::Frozen;
 }
 
-void Freezer::let_go() noexcept {
-    ::ptrace(PTRACE_DETACH, stopped_, nullptr, nullptr);
+void Freezer::let_go(int signal) noexcept {
+    if (::ptrace(PTRACE_DETACH, stopped_, nullptr, signal) != 0 && stopped_ != child_) {
+        // The child has ended meanwhile: it is gone only when its tracer has looked at this thread.
+        ::waitpid(stopped_, nullptr, __WALL);
+    }
     stopped_ = 0;
 }
 

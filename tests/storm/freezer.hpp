@@ -16,8 +16,8 @@ public:
 
     /// Stops the thread; returns when it stands still. One at a time.
     [[nodiscard]] Result stop(pid_t thread) noexcept;
-    /// Lets the thread that was stopped go on.
-    void let_go() noexcept;
+    /// Lets the thread that was stopped go on, with a signal if there was one.
+    void let_go(int signal = 0) noexcept;
 
     /// When the child itself ended while its first thread was to be stopped, this has its status.
     [[nodiscard]] bool saw_exit() const noexcept { return saw_exit_; }
