@@ -10,7 +10,7 @@ import re
 import subprocess
 import sys
 
-REPEAT = re.compile(r"^storm: to repeat .*: (\S+ --rounds 1 --seed \d+.*)$", re.MULTILINE)
+REPEAT = re.compile(r"^storm: to repeat .*?: (.+ --rounds 1 --seed \d+.*)$", re.MULTILINE)
 
 
 def fails_with(pattern, command, shell=False):
