@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <string_view>
 
-#include "support/scale.hpp"
+#include "storm/slow.hpp"
 
 namespace weft::storm {
 namespace {
@@ -109,7 +109,7 @@ Options options_of(int argc, char** argv) {
     Options options;
     options.program = argv[0];
     options.seed = std::random_device{}();
-    options.hang_after = std::chrono::seconds(test::kTsan || test::kAsan ? 80 : 20);
+    options.hang_after = std::chrono::seconds(kSlow ? 80 : 20);
     options.least_freezes = kUnset;
     for (int i = 1; i < argc; ++i) {
         if (!set_flag(options, argv[i])) {

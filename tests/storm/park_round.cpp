@@ -14,8 +14,8 @@
 #include "storm/helpers.hpp"
 #include "storm/plant.hpp"
 #include "storm/round.hpp"
+#include "storm/slow.hpp"
 #include "storm/tally.hpp"
-#include "support/scale.hpp"
 
 namespace weft::storm {
 namespace {
@@ -141,7 +141,7 @@ private:
 
 void park_round(Board& board, std::uint64_t seed) {
     Dice dice(seed);
-    const auto passes = static_cast<std::uint64_t>(test::scaled(100'000));
+    const auto passes = static_cast<std::uint64_t>(if_slow_less(100'000));
     Ring ring(board, dice.fork(), passes);
     Ring beside(board, dice.fork(), passes);
     std::thread thread([&] { beside.run(); });

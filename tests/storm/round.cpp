@@ -12,8 +12,8 @@
 #include "storm/actor.hpp"
 #include "storm/findings.hpp"
 #include "storm/plant.hpp"
+#include "storm/slow.hpp"
 #include "storm/tally.hpp"
-#include "support/scale.hpp"
 
 namespace weft::storm {
 namespace {
@@ -191,13 +191,13 @@ void storm_round(Board& board, std::uint64_t seed) {
         .hop = dice.one_in(4),
         .start = dice.one_in(2),
         .harsh = dice.one_in(4),
-        .actors = test::kTsan ? dice.between(4, 12) : dice.between(8, 64),
+        .actors = kSlow ? dice.between(4, 12) : dice.between(8, 64),
         .threads = 0,
-        .steps = test::scaled(dice.between(500, 1500)),
+        .steps = if_slow_less(dice.between(500, 1500)),
         .turns = dice.between(10, 2000)};
     Life main = life;
     main.threads = life.harsh || !life.start ? 0 : 2;  // a thread cannot be cancelled
-    std::thread beside([&board, flashes = dice.fork()] { flash(board, flashes, test::scaled(20)); }
+    std::thread beside([&board, flashes = dice.fork()] { flash(board, flashes, if_slow_less(20)); }
     );
     live(board, dice.fork(), main);
     beside.join();
