@@ -2,8 +2,9 @@
 // and an exchange after it has been tried, or for as many rounds as were asked for; tells of what it
 // found as findings.hpp says. matrix.py starts it under the injector and judges.
 //
-//   fault_matrix [ROUNDS [PLANTED]]
-
+//   fault_matrix [ROUNDS [PLANTED [SECONDS]]]
+//
+// SECONDS is how long it may take before it is said to hang.
 #include <unistd.h>
 
 #include <atomic>
@@ -70,13 +71,12 @@ bool one_round(const std::function<void()>& first) {
     return served;
 }
 
-int main_of(int rounds, const std::function<void()>& first) {
+int main_of(int rounds, const std::function<void()>& first, std::chrono::seconds limit) {
     rt::set_log_sink([](rt::LogLevel level, std::string_view text) {
         tell("log", level == rt::LogLevel::Error ? "error" : "warning", text);
     });
     stop();
-    constexpr auto kLimit = std::chrono::seconds(10);
-    const Deadline deadline(kLimit);
+    const Deadline deadline(limit);
     const Holdings before = holdings();
     start();
     bool served = false;
@@ -94,5 +94,6 @@ int main_of(int rounds, const std::function<void()>& first) {
 int main(int argc, char** argv) {
     const int rounds = argc > 1 ? std::atoi(argv[1]) : 1;
     const auto first = weft::inject::planted(argc > 2 ? argv[2] : "none");
-    return first ? weft::inject::main_of(rounds, *first) : 2;
+    const std::chrono::seconds limit(argc > 3 ? std::atoi(argv[3]) : 60);
+    return first ? weft::inject::main_of(rounds, *first, limit) : 2;
 }

@@ -25,6 +25,7 @@ PLANTED = [
 
 def judge(build, fault, bug):
     command = [sys.executable, str(MATRIX), "--build", str(build), "--only", fault, "--plant", bug]
+    command += ["--deadline", "5"] if bug == "hang" else []
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     return done.returncode, done.stdout, " ".join(command)
 
