@@ -3,15 +3,15 @@
 #include <atomic>
 #include <cstdint>
 
-// Which calls of libc can be made to fail; interpose.cpp defines each of them.
-// clang-format off: it moves these on at each pass.
-#define WEFT_INJECT_CALLS(X)                                                                      \
-    X(accept4)                                                                                    \
-    X(bind) X(clock_nanosleep) X(close) X(connect) X(epoll_create1) X(epoll_ctl) X(epoll_pwait2)  \
-        X(epoll_wait) X(eventfd) X(getaddrinfo) X(getsockname) X(getsockopt) X(listen) X(madvise) \
-            X(mmap) X(mprotect) X(munmap) X(open) X(openat) X(process_madvise) X(pthread_create)  \
-                X(read) X(recv) X(sched_getaffinity) X(sched_setaffinity) X(send) X(sendmsg)      \
-                    X(setsockopt) X(shutdown) X(sigaltstack) X(socket) X(write)
+// Which calls of libc can be made to fail; interpose.cpp defines each of them. The formatter moves
+// them on at each pass.
+// clang-format off
+#define WEFT_INJECT_CALLS(X)                                                                  \
+    X(accept4) X(bind) X(clock_nanosleep) X(close) X(connect) X(epoll_create1) X(epoll_ctl)   \
+    X(epoll_pwait2) X(epoll_wait) X(eventfd) X(getaddrinfo) X(getsockname) X(getsockopt)      \
+    X(listen) X(madvise) X(mmap) X(mprotect) X(munmap) X(open) X(openat) X(process_madvise)   \
+    X(pthread_create) X(read) X(recv) X(sched_getaffinity) X(sched_setaffinity) X(send)       \
+    X(sendmsg) X(setsockopt) X(shutdown) X(sigaltstack) X(socket) X(write)
 // clang-format on
 
 namespace weft::inject {
