@@ -39,8 +39,8 @@ public:
     /// Suspends      never; await() the result.
     /// Cancellation  a job that no thread has taken yet is cancelled; one that runs cannot be:
     ///               cancel() returns false, and who awaits it is cancelled when it has ended.
-    /// Errors        RuntimeError after shutdown(); std::system_error when there is no thread and
-    ///               none can be made; std::bad_alloc. Then nothing has happened.
+    /// Errors        RuntimeError after shutdown(); OsError when there is no thread and none can be
+    ///               made; std::bad_alloc. Then nothing has happened.
     /// Threads       any.
     /// Returns       a future of the result, or of what the function throws.
     /// asyncio       Executor.submit
@@ -86,7 +86,8 @@ namespace detail {
 /// Suspends      until it has returned.
 /// Cancellation  before a thread has taken it, it is not called at all. One that runs is waited for,
 ///               as it may use what the waiting task has on its stack: then CancelledError.
-/// Errors        what `function` throws; CancelledError; RuntimeError outside of a task.
+/// Errors        what `function` throws; CancelledError; RuntimeError outside of a task; OsError when
+///               there is no thread and none can be made.
 /// Threads       any loop.
 /// Returns       what `function` returns.
 /// asyncio       to_thread, which does not wait for a function that runs when it is cancelled
@@ -106,8 +107,8 @@ auto to_thread(F&& function) -> std::invoke_result_t<std::decay_t<F>&> {
 ///
 /// Suspends      until it has returned.
 /// Cancellation  held back: thrown at the next suspension.
-/// Errors        what `function` throws; RuntimeError in a callback; std::system_error when there is
-///               no thread and none can be made.
+/// Errors        what `function` throws; RuntimeError in a callback; OsError when there is no thread
+///               and none can be made.
 /// Threads       any.
 /// Returns       what `function` returns.
 /// asyncio       none; Tokio's block_in_place

@@ -100,8 +100,8 @@ using ConnectionHandler = std::function<void(StreamReader, StreamWriter)>;
 /// in parallel. What it throws is logged with the peer's address, and the connection is closed;
 /// else the connection is closed when reader and writer are gone.
 ///
-/// Without descriptors or memory for another connection it logs a line, accepts nothing for a
-/// second and goes on.
+/// Without descriptors or memory for another connection it logs a line, accepts nothing until a
+/// connection has ended or a second has passed, and goes on.
 ///
 /// Suspends      while a name is looked up.
 /// Cancellation  safe: nothing stays open.

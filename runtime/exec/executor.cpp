@@ -32,10 +32,10 @@ public:
             if (jobs_.size() > idle_ && threads_.size() < max_workers_) {
                 add_thread();
             }
-        } catch (const std::system_error&) {
+        } catch (const std::system_error& error) {
             if (threads_.empty()) {
                 jobs_.pop_back();
-                throw;
+                throw OsError(error.code(), "no thread for the executor");
             }  // else one of the others will come to it
         }
         work_.notify_one();

@@ -12,6 +12,7 @@ void ConnectionCount::add() noexcept {
 void ConnectionCount::remove() noexcept {
     detail::WokenList woken;
     const std::lock_guard lock(changed_);
+    ++ended_;
     if (--count_ == 0 && closed_) {
         changed_.wake_all(woken);
     }
@@ -32,6 +33,11 @@ bool ConnectionCount::closed() noexcept {
 std::size_t ConnectionCount::size() noexcept {
     const std::lock_guard lock(changed_);
     return count_;
+}
+
+std::uint64_t ConnectionCount::ended() noexcept {
+    const std::lock_guard lock(changed_);
+    return ended_;
 }
 
 void ConnectionCount::wait(const char* what, bool empty) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <weft/detail/wait_queue.hpp>
 
 namespace weft::rt {
@@ -17,12 +18,15 @@ public:
 
     [[nodiscard]] bool closed() noexcept;
     [[nodiscard]] std::size_t size() noexcept;
+    /// How many have ended so far.
+    [[nodiscard]] std::uint64_t ended() noexcept;
     /// Suspends until close() and, if `empty`, until none is left. Throws CancelledError.
     void wait(const char* what, bool empty);
 
 private:
     detail::WaitQueue changed_;  // its lock guards the rest
     std::size_t count_ = 0;
+    std::uint64_t ended_ = 0;
     bool closed_ = false;
 };
 

@@ -14,8 +14,10 @@
 namespace weft::detail {
 namespace {
 
-/// How long nothing is accepted after the system had no means for another connection.
+/// How long nothing is accepted after the system had no means for another connection, unless one
+/// ends; and how often to look for that. A sleep asks for no memory, which may be what is missing.
 constexpr auto kAcceptPause = std::chrono::seconds(1);
+constexpr auto kBetweenLooks = std::chrono::milliseconds(50);
 
 /// Errors of the connection that was to be accepted; the next one may be fine (accept(2)).
 bool concerns_one_connection(int error) noexcept {
@@ -137,8 +139,11 @@ void ServerState::add_listener(
 }
 
 void ServerState::accept_on(Listener& listener) {
+    using std::chrono::steady_clock;
     const auto backlog = static_cast<std::uint32_t>(options_.backlog);
+    steady_clock::time_point log_again{};
     for (std::uint32_t accepted = 1;; ++accepted) {
+        const std::uint64_t ended = count_->ended();  // before: one may end while it fails
         const int error = accept_one(listener);
         if (error == ECANCELED) {
             throw_cancelled();
@@ -147,14 +152,27 @@ void ServerState::accept_on(Listener& listener) {
             return;
         }
         if (error != 0 && !concerns_one_connection(error)) {
-            rt::log_error(
-                "accept on " + listener.address.to_string() + ": " +
-                std::generic_category().message(error) + "; no connections for 1 s"
-            );
-            sleep(kAcceptPause);
+            if (const auto now = steady_clock::now(); now >= log_again) {
+                log_again = now + kAcceptPause;
+                rt::log_error(
+                    "accept on " + listener.address.to_string() + ": " +
+                    std::generic_category().message(error) +
+                    "; no connections for 1 s, unless one ends"
+                );
+            }
+            pause_accepting(ended);
         } else if (accepted % backlog == 0) {
             yield();  // a flood of connections must not keep the loop from serving those it has
         }
+    }
+}
+
+/// Until more than `ended` connections have ended, and given back what they had, or for
+/// kAcceptPause. One that waits in the system's queue may be over already: then its handler has to
+/// run, and to end, to make room for the next.
+void ServerState::pause_accepting(std::uint64_t ended) {
+    for (auto left = kAcceptPause / kBetweenLooks; left > 0 && count_->ended() == ended; --left) {
+        sleep(kBetweenLooks);
     }
 }
 

@@ -31,7 +31,9 @@ int open_bound(SocketAddress& address, bool share, UniqueFd& fd) noexcept {
         result = checked(::bind, raw, address.get(), address.size);
     }
     if (result == 0 && address.port() == 0) {
-        address.set_port(SocketAddress::of_socket(raw).port());
+        SocketAddress bound;
+        result = SocketAddress::of_socket(raw, bound);
+        address.set_port(bound.port());
     }
     // Accepted sockets inherit it, which saves a system call for each.
     static_cast<void>(switch_on(raw, IPPROTO_TCP, TCP_NODELAY));

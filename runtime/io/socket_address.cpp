@@ -52,14 +52,14 @@ SocketAddress SocketAddress::v6(
     return made;
 }
 
-SocketAddress SocketAddress::of_socket(int fd) noexcept {
-    SocketAddress address;
+int SocketAddress::of_socket(int fd, SocketAddress& address) noexcept {
     address.size = sizeof address.storage;
-    if (checked(::getsockname, fd, reinterpret_cast<sockaddr*>(&address.storage), &address.size) <
-        0) {
+    const int result =
+        checked(::getsockname, fd, reinterpret_cast<sockaddr*>(&address.storage), &address.size);
+    if (result < 0) {
         address = {};
     }
-    return address;
+    return result;
 }
 
 std::uint16_t SocketAddress::port() const noexcept {

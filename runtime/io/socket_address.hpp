@@ -18,8 +18,8 @@ struct SocketAddress {
     static SocketAddress v6(
         const in6_addr& address, std::uint16_t port, std::uint32_t scope = 0
     ) noexcept;
-    /// What the system filled in: the socket's own address, or an empty one.
-    static SocketAddress of_socket(int fd) noexcept;
+    /// What the system fills in: the socket's own address. 0, or -errno and an empty one.
+    [[nodiscard]] static int of_socket(int fd, SocketAddress& address) noexcept;
 
     [[nodiscard]] int family() const noexcept { return storage.ss_family; }
     [[nodiscard]] const sockaddr* get() const noexcept {

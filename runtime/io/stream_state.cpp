@@ -137,7 +137,8 @@ std::string StreamState::own_name() {
             return {};
         }
     }
-    const rt::SocketAddress address = rt::SocketAddress::of_socket(descriptor_.get().fd());
+    rt::SocketAddress address;
+    static_cast<void>(rt::SocketAddress::of_socket(descriptor_.get().fd(), address));
     bool last = false;
     {
         const std::lock_guard lock(changed_);

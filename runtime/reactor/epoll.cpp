@@ -120,8 +120,8 @@ void EpollReactor::dispatch() noexcept {
 
 void EpollReactor::wake() noexcept {
     constexpr std::uint64_t kOne = 1;
-    // Full (EAGAIN) means that an edge is on its way already.
-    static_cast<void>(checked(::write, wakeup_.get(), &kOne, sizeof kOne));
+    // Full (EAGAIN) means that an edge is on its way already. Interrupted, it would be lost.
+    static_cast<void>(retried(::write, wakeup_.get(), &kOne, sizeof kOne));
 }
 
 std::error_code EpollReactor::attach(int fd, bool ready, Descriptor*& descriptor) noexcept {

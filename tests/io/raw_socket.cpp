@@ -46,7 +46,9 @@ RawSocket RawSocket::listen(int backlog) {
 }
 
 int RawSocket::port() const {
-    return rt::SocketAddress::of_socket(fd()).port();
+    rt::SocketAddress address;
+    static_cast<void>(rt::SocketAddress::of_socket(fd(), address));
+    return address.port();
 }
 
 RawSocket RawSocket::accept() const {
