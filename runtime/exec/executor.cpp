@@ -32,7 +32,7 @@ public:
             if (jobs_.size() > idle_ && threads_.size() < max_workers_) {
                 add_thread();
             }
-        } catch (const std::system_error&) {
+        } catch (...) {  // no thread, or no memory for one
             if (threads_.empty()) {
                 jobs_.pop_back();
                 throw;
@@ -41,17 +41,18 @@ public:
         work_.notify_one();
     }
 
-    void close(bool cancel_jobs) {
-        std::deque<Ref<JobState>> cancelled;
+    /// Asks for no memory: the end of an executor does it.
+    void close(bool cancel_jobs) noexcept {
         {
             const std::lock_guard lock(mutex_);
             closed_ = true;
-            if (cancel_jobs) {
-                cancelled.swap(jobs_);
-            }
             work_.notify_all();
         }
-        for (const Ref<JobState>& job : cancelled) {
+        while (cancel_jobs) {
+            const Ref<JobState> job = take_job();
+            if (!job) {
+                break;
+            }
             static_cast<detail::FutureState&>(*job).cancel({});
         }
     }
@@ -73,6 +74,17 @@ public:
     }
 
 private:
+    /// The next job that no thread has; null when there is none.
+    [[nodiscard]] Ref<JobState> take_job() noexcept {
+        const std::lock_guard lock(mutex_);
+        if (jobs_.empty()) {
+            return {};
+        }
+        Ref<JobState> job = std::move(jobs_.front());
+        jobs_.pop_front();
+        return job;
+    }
+
     void add_thread() {
         threads_.reserve(threads_.size() + 1);
         std::string name = name_ + "-" + std::to_string(threads_.size());
