@@ -15,7 +15,8 @@ namespace weft::detail {
 namespace {
 
 /// How long nothing is accepted after the system had no means for another connection.
-constexpr auto kAcceptPause = std::chrono::seconds(1);
+constexpr auto kAcceptPause = std::chrono::milliseconds(1'000);
+constexpr int kLooksInPause = 20;  // for whether the server was closed
 
 /// Errors of the connection that was to be accepted; the next one may be fine (accept(2)).
 bool concerns_one_connection(int error) noexcept {
@@ -147,15 +148,34 @@ void ServerState::accept_on(Listener& listener) {
             return;
         }
         if (error != 0 && !concerns_one_connection(error)) {
-            rt::log_error(
-                "accept on " + listener.address.to_string() + ": " +
-                std::generic_category().message(error) + "; no connections for 1 s"
-            );
-            sleep(kAcceptPause);
+            if (!pause_accepting(listener, error)) {
+                return;
+            }
         } else if (accepted % backlog == 0) {
             yield();  // a flood of connections must not keep the loop from serving those it has
         }
     }
+}
+
+/// False when the server was closed meanwhile. A want of memory does not end the acceptor: neither the
+/// line nor the sleep may be had then.
+bool ServerState::pause_accepting(const Listener& listener, int error) const {
+    try {
+        rt::log_error(
+            "accept on " + listener.address.to_string() + ": " +
+            std::generic_category().message(error) + "; no connections for 1 s"
+        );
+    } catch (const std::bad_alloc&) {
+        rt::log_error("accept: no memory; no connections for 1 s");
+    }
+    for (int i = 0; i < kLooksInPause && !count_->closed(); ++i) {
+        try {
+            sleep(kAcceptPause / kLooksInPause);
+        } catch (const std::bad_alloc&) {
+            yield();
+        }
+    }
+    return !count_->closed();
 }
 
 /// 0 or an errno value; EBADF when the server was closed.

@@ -49,6 +49,7 @@ private:
         const std::string& doing
     );
     void accept_on(Listener& listener);
+    [[nodiscard]] bool pause_accepting(const Listener& listener, int error) const;
     [[nodiscard]] int accept_one(Listener& listener);
     [[nodiscard]] int greet(Listener& listener, rt::UniqueFd fd, const rt::SocketAddress& peer);
     void handle(std::shared_ptr<StreamState> connection) const;
