@@ -30,7 +30,11 @@ namespace detail {
 template <class T>
 class Runners {
 public:
-    Runners() = default;
+    /// Has room for so many, so that each that was started can be waited for.
+    explicit Runners(std::size_t most) {
+        tasks_.reserve(most);
+        seen_.reserve(most);
+    }
     Runners(const Runners&) = delete;
     Runners& operator=(const Runners&) = delete;
 
@@ -103,7 +107,7 @@ auto staggered_race(std::vector<F> functions, std::optional<Delay> delay)
     -> StaggeredRace<std::invoke_result_t<F&>> {
     using T = std::invoke_result_t<F&>;
     StaggeredRace<T> race;
-    detail::Runners<T> runners;
+    detail::Runners<T> runners(functions.size());
     try {
         bool start_next = true;
         auto next_start = detail::deadline_after(std::chrono::nanoseconds(0));

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <concepts>
+#include <cstdint>
 #include <exception>
 #include <memory>
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <weft/detail/loop_api.hpp>
 #include <weft/detail/site.hpp>
 #include <weft/task.hpp>
 
@@ -35,7 +37,7 @@ public:
     auto create_task(
         F&& function, TaskOptions options = {}, detail::Site site = detail::Site::current()
     ) {
-        const Entry entry(*this);
+        Entry entry(*this);
         auto task = weft::create_task(std::forward<F>(function), std::move(options), site);
         entry.add(*task.state());
         return task;
@@ -54,7 +56,7 @@ public:
     auto spawn(
         F&& function, TaskOptions options = {}, detail::Site site = detail::Site::current()
     ) {
-        const Entry entry(*this);
+        Entry entry(*this);
         auto task = weft::spawn(std::forward<F>(function), std::move(options), site);
         entry.add(*task.state());
         return task;
@@ -79,17 +81,20 @@ public:
 private:
     struct State;
 
-    /// The right to add a task: an abort that comes meanwhile cancels it, too.
+    /// The right to add a task: an abort that comes meanwhile cancels it, too. Its place is made
+    /// before the task, so that none runs that the group does not know.
     class Entry {
     public:
         explicit Entry(TaskGroup& group);
         Entry(const Entry&) = delete;
         Entry& operator=(const Entry&) = delete;
         ~Entry();
-        void add(detail::FutureState& task) const;
+        void add(detail::FutureState& task) noexcept;
 
     private:
         std::shared_ptr<State> state_;
+        std::uint64_t number_;
+        detail::PreparedTell tell_;
     };
 
     std::shared_ptr<State> state_;

@@ -33,25 +33,31 @@ public:
                 add_thread();
             }
         } catch (const std::system_error& error) {
-            if (threads_.empty()) {
+            if (threads_.empty()) {  // else one of the others will come to it
                 jobs_.pop_back();
                 throw OsError(error.code(), "no thread for the executor");
-            }  // else one of the others will come to it
+            }
+        } catch (const std::bad_alloc&) {
+            if (threads_.empty()) {
+                jobs_.pop_back();
+                throw;
+            }
         }
         work_.notify_one();
     }
 
-    void close(bool cancel_jobs) {
-        std::deque<Ref<JobState>> cancelled;
+    /// Asks for no memory: the end of an executor does it.
+    void close(bool cancel_jobs) noexcept {
         {
             const std::lock_guard lock(mutex_);
             closed_ = true;
-            if (cancel_jobs) {
-                cancelled.swap(jobs_);
-            }
             work_.notify_all();
         }
-        for (const Ref<JobState>& job : cancelled) {
+        while (cancel_jobs) {
+            const Ref<JobState> job = take_job();
+            if (!job) {
+                break;
+            }
             static_cast<detail::FutureState&>(*job).cancel({});
         }
     }
@@ -73,6 +79,17 @@ public:
     }
 
 private:
+    /// The next job that no thread has; null when there is none.
+    [[nodiscard]] Ref<JobState> take_job() noexcept {
+        const std::lock_guard lock(mutex_);
+        if (jobs_.empty()) {
+            return {};
+        }
+        Ref<JobState> job = std::move(jobs_.front());
+        jobs_.pop_front();
+        return job;
+    }
+
     void add_thread() {
         threads_.reserve(threads_.size() + 1);
         std::string name = name_ + "-" + std::to_string(threads_.size());

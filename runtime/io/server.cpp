@@ -15,9 +15,21 @@ namespace weft::detail {
 namespace {
 
 /// How long nothing is accepted after the system had no means for another connection, unless one
-/// ends; and how often to look for that. A sleep asks for no memory, which may be what is missing.
+/// ends; and how often to look for that.
 constexpr auto kAcceptPause = std::chrono::seconds(1);
 constexpr auto kBetweenLooks = std::chrono::milliseconds(50);
+
+/// A want of memory does not end the acceptor: the line may not be had then.
+void log_refusal(const rt::SocketAddress& address, int error) noexcept {
+    try {
+        rt::log_error(
+            "accept on " + address.to_string() + ": " + std::generic_category().message(error) +
+            "; no connections for 1 s, unless one ends"
+        );
+    } catch (const std::bad_alloc&) {
+        rt::log_error("accept: no memory; no connections for 1 s, unless one ends");
+    }
+}
 
 /// Errors of the connection that was to be accepted; the next one may be fine (accept(2)).
 bool concerns_one_connection(int error) noexcept {
@@ -154,13 +166,11 @@ void ServerState::accept_on(Listener& listener) {
         if (error != 0 && !concerns_one_connection(error)) {
             if (const auto now = steady_clock::now(); now >= log_again) {
                 log_again = now + kAcceptPause;
-                rt::log_error(
-                    "accept on " + listener.address.to_string() + ": " +
-                    std::generic_category().message(error) +
-                    "; no connections for 1 s, unless one ends"
-                );
+                log_refusal(listener.address, error);
             }
-            pause_accepting(ended);
+            if (!pause_accepting(ended)) {
+                return;
+            }
         } else if (accepted % backlog == 0) {
             yield();  // a flood of connections must not keep the loop from serving those it has
         }
@@ -169,11 +179,18 @@ void ServerState::accept_on(Listener& listener) {
 
 /// Until more than `ended` connections have ended, and given back what they had, or for
 /// kAcceptPause. One that waits in the system's queue may be over already: then its handler has to
-/// run, and to end, to make room for the next.
-void ServerState::pause_accepting(std::uint64_t ended) {
-    for (auto left = kAcceptPause / kBetweenLooks; left > 0 && count_->ended() == ended; --left) {
-        sleep(kBetweenLooks);
+/// run, and to end, to make room for the next. False when the server was closed meanwhile.
+bool ServerState::pause_accepting(std::uint64_t ended) {
+    for (auto left = kAcceptPause / kBetweenLooks;
+         left > 0 && count_->ended() == ended && !count_->closed();
+         --left) {
+        try {
+            sleep(kBetweenLooks);
+        } catch (const std::bad_alloc&) {
+            yield();
+        }
     }
+    return !count_->closed();
 }
 
 /// 0 or an errno value; EBADF when the server was closed.

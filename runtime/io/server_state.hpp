@@ -49,7 +49,7 @@ private:
         const std::string& doing
     );
     void accept_on(Listener& listener);
-    void pause_accepting(std::uint64_t ended);
+    [[nodiscard]] bool pause_accepting(std::uint64_t ended);
     [[nodiscard]] int accept_one(Listener& listener);
     [[nodiscard]] int greet(Listener& listener, rt::UniqueFd fd, const rt::SocketAddress& peer);
     void handle(std::shared_ptr<StreamState> connection) const;

@@ -18,13 +18,20 @@ struct CallbackListener : Listener {
     Sink* loop;
     std::uint64_t life;
 
+    [[nodiscard]] static CallbackListener* make(
+        Ref<DoneCallback> callback, Sink* loop, std::uint64_t life
+    ) {
+        return new CallbackListener{
+            {nullptr, &CallbackListener::on_done}, std::move(callback), loop, life};
+    }
     static void add(
         FutureState& state, Ref<DoneCallback> callback, Sink* loop, std::uint64_t life
     ) {
-        auto* const listener = new CallbackListener{
-            {nullptr, &CallbackListener::on_done}, std::move(callback), loop, life};
-        if (!state.subscribe(*listener)) {
-            on_done(*listener, state);
+        subscribe(state, *make(std::move(callback), loop, life));
+    }
+    static void subscribe(FutureState& state, Listener& listener) noexcept {
+        if (!state.subscribe(listener)) {
+            on_done(listener, state);
         }
     }
 
@@ -153,6 +160,20 @@ void add_done_callback(FutureState& state, Ref<DoneCallback> callback) {
 void tell_when_done(FutureState& state, Ref<DoneCallback> callback) {
     Sink* const here = running_sink();
     CallbackListener::add(state, std::move(callback), here, here != nullptr ? here->life() : 0);
+}
+
+PreparedTell::PreparedTell(Ref<DoneCallback> callback) {
+    Sink* const here = running_sink();
+    listener_ =
+        CallbackListener::make(std::move(callback), here, here != nullptr ? here->life() : 0);
+}
+
+PreparedTell::~PreparedTell() {
+    delete static_cast<CallbackListener*>(listener_);
+}
+
+void PreparedTell::tell_when_done(FutureState& state) noexcept {
+    CallbackListener::subscribe(state, *std::exchange(listener_, nullptr));
 }
 
 void wait_shielded(FutureState& state) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <new>
 #include <string>
 
 #include "base/log.hpp"
@@ -22,7 +23,10 @@ constexpr nanoseconds kShortestPause = std::chrono::milliseconds(1);
 }  // namespace
 
 StallMonitor::StallMonitor(Scheduler& scheduler, nanoseconds slow)
-    : scheduler_(scheduler), slow_(slow), thread_([this] { watch(); }) {}
+    : scheduler_(scheduler),
+      slow_(slow),
+      seen_(static_cast<std::size_t>(scheduler.width())),
+      thread_([this] { watch(); }) {}
 
 StallMonitor::~StallMonitor() {
     {
@@ -43,13 +47,12 @@ void StallMonitor::set_slow(nanoseconds slow) {
 
 void StallMonitor::watch() {
     ::prctl(PR_SET_NAME, "weft-debug");
-    std::vector<Seen> seen(static_cast<std::size_t>(scheduler_.width()));
     std::unique_lock lock(mutex_);
     while (!ended_) {
         const nanoseconds slow = slow_;
         lock.unlock();
         for (int index = 0; index < scheduler_.width(); ++index) {
-            look(index, seen[static_cast<std::size_t>(index)], slow);
+            look(index, seen_[static_cast<std::size_t>(index)], slow);
         }
         lock.lock();
         if (!ended_) {
@@ -72,13 +75,19 @@ void StallMonitor::look(int index, Seen& seen, nanoseconds slow) {
         return;
     }
     seen.reported = true;
+    report(worker, index, now - seen.since);
+}
+
+void StallMonitor::report(Worker& worker, int index, nanoseconds kept) noexcept {
     char length[32];
-    std::snprintf(
-        length, sizeof length, "%.3f s", std::chrono::duration<double>(now - seen.since).count()
-    );
-    log_warning(
-        describe_running(worker) + " has kept loop " + std::to_string(index) + " for " + length
-    );
+    std::snprintf(length, sizeof length, "%.3f s", std::chrono::duration<double>(kept).count());
+    try {
+        log_warning(
+            describe_running(worker) + " has kept loop " + std::to_string(index) + " for " + length
+        );
+    } catch (const std::bad_alloc&) {
+        log_warning("a loop is kept, and there is no memory to say by what");
+    }
 }
 
 }  // namespace weft::rt

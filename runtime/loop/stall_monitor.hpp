@@ -15,7 +15,8 @@ namespace weft::rt {
 /// at what the loops count. Costs the loops nothing.
 class StallMonitor {
 public:
-    /// Throws std::system_error when the system refuses a thread.
+    /// Throws std::system_error when the system refuses a thread, std::bad_alloc. From then on it asks
+    /// for no memory that it cannot do without.
     StallMonitor(Scheduler& scheduler, std::chrono::nanoseconds slow);
     StallMonitor(const StallMonitor&) = delete;
     StallMonitor& operator=(const StallMonitor&) = delete;
@@ -32,13 +33,15 @@ private:
 
     void watch();
     void look(int index, Seen& seen, std::chrono::nanoseconds slow);
+    static void report(Worker& worker, int index, std::chrono::nanoseconds kept) noexcept;
 
     Scheduler& scheduler_;
     mutable std::mutex mutex_;
     std::condition_variable changed_;
     std::chrono::nanoseconds slow_;  // under the mutex
     bool ended_ = false;             // under the mutex
-    std::thread thread_;
+    std::vector<Seen> seen_;         // of each loop; the thread's
+    std::thread thread_;             // last: it uses the others
 };
 
 }  // namespace weft::rt

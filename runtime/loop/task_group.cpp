@@ -1,11 +1,12 @@
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <map>
 #include <mutex>
-#include <optional>
-#include <unordered_map>
+#include <utility>
 #include <vector>
 #include <weft/detail/loop_api.hpp>
+#include <weft/detail/wait_queue.hpp>
 #include <weft/errors.hpp>
 #include <weft/task_group.hpp>
 
@@ -32,46 +33,68 @@ bool is_cancellation(const std::exception_ptr& error) {
 
 /// Its tasks tell it on the loop of whoever added them, one turn after they are done, as asyncio's
 /// do. Everything is under the mutex, also where tasks are cancelled: that runs no code of users.
+/// Memory is asked for only where a task may still be refused, before it is made.
 struct TaskGroup::State : std::enable_shared_from_this<TaskGroup::State> {
     std::mutex mutex;
-    Ref<FutureState> parent;  // null: it has not been entered
-    std::unordered_map<FutureState*, std::uint64_t>
-        numbers;  // of the tasks, which are in this order
-    std::map<std::uint64_t, Ref<FutureState>> tasks;
+    Ref<FutureState> parent;                          // null: it has not been entered
+    std::map<std::uint64_t, Ref<FutureState>> tasks;  // in this order; null: it is being made
     std::uint64_t next_number = 0;
-    std::size_t entering = 0;  // tasks that are being made
-    std::vector<std::exception_ptr> errors;
-    std::optional<Future<void>> all_ended;  // while the parent waits for it
+    std::vector<std::exception_ptr> errors;  // with room for one of each task, and of the function
+    detail::WaitQueue all_ended;             // the parent waits there
     bool exiting = false;
     bool aborting = false;
     bool parent_cancelled = false;  // by this group: to be taken back
 
-    [[nodiscard]] bool busy() const noexcept { return entering != 0 || !tasks.empty(); }
+    [[nodiscard]] bool busy() const noexcept { return !tasks.empty(); }
 
-    void abort() {
+    void abort() noexcept {
         aborting = true;
         for (const auto& [number, task] : tasks) {
-            task->cancel({});
+            if (task) {
+                task->cancel({});
+            }
         }
     }
-    void cancel_parent() {
+    void cancel_parent() noexcept {
         abort();
         if (!parent_cancelled) {
             parent_cancelled = true;
             parent->cancel({});
         }
     }
-    void tell_if_ended() {
-        if (all_ended && !busy() && all_ended->state()->try_begin_finish()) {
-            all_ended->state()->finish(detail::Status::Value);
+    void tell_if_ended() noexcept {
+        if (!busy()) {
+            detail::WokenList woken;
+            const std::lock_guard lock(all_ended);
+            all_ended.wake_all(woken);
         }
     }
-    void child_done(FutureState& child) {
-        const std::lock_guard lock(mutex);
-        if (const auto found = numbers.find(&child); found != numbers.end()) {
-            tasks.erase(found->second);
-            numbers.erase(found);
+    /// Waits until no task is left, with the mutex dropped meanwhile; returns what came of a
+    /// cancellation of the parent.
+    [[nodiscard]] std::exception_ptr wait_for_the_end(std::unique_lock<std::mutex>& lock) {
+        all_ended.lock();
+        lock.unlock();
+        const detail::WaitOutcome outcome = all_ended.wait("TaskGroup", this);
+        std::exception_ptr interrupted;
+        if (outcome.cancelled()) {
+            try {
+                detail::throw_cancelled();
+            } catch (...) {
+                interrupted = std::current_exception();
+            }
         }
+        lock.lock();
+        return interrupted;
+    }
+    void make_room_for_an_error() {
+        const std::size_t wanted = errors.size() + tasks.size() + 2;
+        if (errors.capacity() < wanted) {
+            errors.reserve(2 * wanted);
+        }
+    }
+    void child_done(std::uint64_t number, FutureState& child) noexcept {
+        const std::lock_guard lock(mutex);
+        tasks.erase(number);
         tell_if_ended();
         if (child.status() != detail::Status::Error) {
             return;
@@ -81,9 +104,15 @@ struct TaskGroup::State : std::enable_shared_from_this<TaskGroup::State> {
             cancel_parent();
         }
     }
+    [[nodiscard]] std::uint64_t number_of_next() noexcept {
+        const std::lock_guard lock(mutex);
+        return next_number++;
+    }
 };
 
-TaskGroup::TaskGroup() : state_(std::make_shared<State>()) {}
+TaskGroup::TaskGroup() : state_(std::make_shared<State>()) {
+    state_->make_room_for_an_error();
+}
 
 TaskGroup::~TaskGroup() = default;
 
@@ -91,7 +120,13 @@ void TaskGroup::enter() {
     state_->parent = detail::running_task("task_group()");
 }
 
-TaskGroup::Entry::Entry(TaskGroup& group) : state_(group.state_) {
+TaskGroup::Entry::Entry(TaskGroup& group)
+    : state_(group.state_),
+      number_(state_->number_of_next()),
+      tell_(detail::make_done_callback([state = state_,
+                                        number = number_](const Ref<FutureState>& done) {
+          state->child_done(number, *done);
+      })) {
     const std::lock_guard lock(state_->mutex);
     if (!state_->parent) {
         throw RuntimeError("a task cannot be added to a TaskGroup that has not been entered");
@@ -102,27 +137,28 @@ TaskGroup::Entry::Entry(TaskGroup& group) : state_(group.state_) {
     if (state_->aborting) {
         throw RuntimeError("a task cannot be added to a TaskGroup that is shutting down");
     }
-    ++state_->entering;
+    state_->make_room_for_an_error();
+    state_->tasks.emplace(number_, Ref<FutureState>());
 }
 
 TaskGroup::Entry::~Entry() {
     const std::lock_guard lock(state_->mutex);
-    --state_->entering;
-    state_->tell_if_ended();
+    if (const auto place = state_->tasks.find(number_);
+        place != state_->tasks.end() && !place->second) {
+        state_->tasks.erase(place);
+        state_->tell_if_ended();
+    }
 }
 
-void TaskGroup::Entry::add(FutureState& task) const {
+void TaskGroup::Entry::add(FutureState& task) noexcept {
     {
         const std::lock_guard lock(state_->mutex);
-        const std::uint64_t number = state_->next_number++;
-        state_->tasks.emplace(number, Ref<FutureState>::share(&task));
-        state_->numbers.emplace(&task, number);
+        state_->tasks.find(number_)->second = Ref<FutureState>::share(&task);
         if (state_->aborting) {
             task.cancel({});
         }
     }
-    auto tell = [state = state_](const Ref<FutureState>& done) { state->child_done(*done); };
-    detail::tell_when_done(task, detail::make_done_callback(std::move(tell)));
+    tell_.tell_when_done(task);
 }
 
 void TaskGroup::cancel() {
@@ -142,15 +178,7 @@ void TaskGroup::leave(std::exception_ptr error) {
     }
     // Again and again, as the parent may be cancelled while it waits.
     while (state.busy()) {
-        const Future<void>& all_ended = state.all_ended.emplace();
-        lock.unlock();
-        std::exception_ptr interrupted;
-        try {
-            all_ended.get();
-        } catch (const CancelledError&) {
-            interrupted = std::current_exception();
-        }
-        lock.lock();
+        std::exception_ptr interrupted = state.wait_for_the_end(lock);
         if (interrupted != nullptr) {
             if (!state.aborting) {
                 cancellation = std::move(interrupted);
@@ -159,7 +187,6 @@ void TaskGroup::leave(std::exception_ptr error) {
                 cancellation = std::move(interrupted);  // perhaps not this group's own, or not only
             }
         }
-        state.all_ended.reset();
     }
     if (state.parent_cancelled && detail::task_uncancel(*state.parent) == 0) {
         cancellation = nullptr;  // it was this group's own

@@ -21,26 +21,26 @@ using Names = std::map<std::string, std::string>;  // the entry and what it is
 std::atomic<std::uint64_t> unseen_expected{0};
 
 struct Before {
-    Names descriptors;
-    Names threads;
+    Holdings holdings;
     std::uint64_t unseen = 0;
 };
 Before before;
 
-/// The entries of a folder of /proc, with what each links to or is called.
-Names entries_of(const char* folder) {
+/// The entries of a folder of /proc, with what each links to.
+Names entries_of(const char* folder, bool links) {
     Names names;
     std::error_code gone;  // an entry may vanish while we look
     for (fs::directory_iterator at(folder, gone), end; !gone && at != end; at.increment(gone)) {
-        std::error_code not_a_link;
-        names[at->path().filename().string()] = fs::read_symlink(at->path(), not_a_link).string();
+        std::error_code vanished;
+        names[at->path().filename().string()] =
+            links ? fs::read_symlink(at->path(), vanished).string() : std::string();
     }
     return names;
 }
 
 /// One descriptor less than seen: the folder itself is open while it is read.
 Names open_descriptors() {
-    Names names = entries_of("/proc/self/fd");
+    Names names = entries_of("/proc/self/fd", true);
     std::erase_if(names, [](const auto& entry) {
         return entry.second.find("/fd") != std::string::npos &&
                entry.second.compare(0, 6, "/proc/") == 0;
@@ -59,29 +59,36 @@ std::string added(const Names& now, const Names& earlier) {
     return text;
 }
 
-/// What the test has left so far; empty when nothing.
-std::string left_behind() {
+}  // namespace
+
+Holdings Holdings::now() {
+    Holdings holdings;
+    holdings.descriptors_ = open_descriptors();
+    holdings.threads_ = entries_of("/proc/self/task", false);
+    holdings.tasks_ = dump_all_tasks();
+    return holdings;
+}
+
+std::string Holdings::added_since(const Holdings& earlier) const {
     std::string text;
-    if (const std::string tasks = dump_all_tasks(); tasks.compare(0, 8, "0 tasks\n") != 0) {
-        text += "tasks: " + tasks;
+    if (tasks_.compare(0, 8, "0 tasks\n") != 0) {
+        text += "tasks: " + tasks_;
     }
-    if (const Names now = open_descriptors(); now.size() > before.descriptors.size()) {
-        text += "descriptors:" + added(now, before.descriptors) + "\n";
+    if (descriptors_.size() > earlier.descriptors_.size()) {
+        text += "descriptors:" + added(descriptors_, earlier.descriptors_) + "\n";
     }
-    if (const Names now = entries_of("/proc/self/task"); now.size() > before.threads.size()) {
-        text += "threads:" + added(now, before.threads) + "\n";
+    if (threads_.size() > earlier.threads_.size()) {
+        text += "threads:" + added(threads_, earlier.threads_) + "\n";
     }
     return text;
 }
-
-}  // namespace
 
 void expect_unseen(std::uint64_t count) {
     unseen_expected.store(count);
 }
 
 void LeakCheck::OnTestStart(const ::testing::TestInfo&) {
-    before = {open_descriptors(), entries_of("/proc/self/task"), rt::unseen_errors()};
+    before = {Holdings::now(), rt::unseen_errors()};
     unseen_expected.store(0);
 }
 
@@ -91,10 +98,10 @@ void LeakCheck::OnTestEnd(const ::testing::TestInfo& test) {
     }
     // A joined thread leaves /proc a moment later.
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
-    std::string left = left_behind();
+    std::string left = Holdings::now().added_since(before.holdings);
     while (!left.empty() && std::chrono::steady_clock::now() < deadline) {
         std::this_thread::sleep_for(std::chrono::milliseconds(1));
-        left = left_behind();
+        left = Holdings::now().added_since(before.holdings);
     }
     if (!left.empty()) {
         ADD_FAILURE() << "the test left behind\n" << left;

@@ -2,6 +2,7 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <utility>
 #include <weft/runtime.hpp>
 
 #include "support/scale.hpp"
@@ -18,7 +19,10 @@ std::chrono::seconds allowed_from_environment() {
 
 }  // namespace
 
-Watchdog::Watchdog() : allowed_(allowed_from_environment()), thread_([this] { watch(); }) {}
+Watchdog::Watchdog() : Watchdog(allowed_from_environment()) {}
+
+Watchdog::Watchdog(std::chrono::seconds allowed, void (*before_bark)())
+    : allowed_(allowed), before_bark_(before_bark), thread_([this] { watch(); }) {}
 
 Watchdog::~Watchdog() {
     {
@@ -29,18 +33,26 @@ Watchdog::~Watchdog() {
     thread_.join();
 }
 
-void Watchdog::OnTestStart(const ::testing::TestInfo& test) {
+void Watchdog::begin(std::string what) {
     {
         const std::lock_guard lock(mutex_);
-        test_ = std::string(test.test_suite_name()) + "." + test.name();
+        what_ = std::move(what);
         deadline_ = std::chrono::steady_clock::now() + allowed_;
     }
     changed_.notify_one();
 }
 
-void Watchdog::OnTestEnd(const ::testing::TestInfo&) {
+void Watchdog::end() {
     const std::lock_guard lock(mutex_);
     deadline_ = TimePoint::max();  // seen when the old deadline comes
+}
+
+void Watchdog::OnTestStart(const ::testing::TestInfo& test) {
+    begin(std::string(test.test_suite_name()) + "." + test.name());
+}
+
+void Watchdog::OnTestEnd(const ::testing::TestInfo&) {
+    end();
 }
 
 void Watchdog::watch() {
@@ -49,15 +61,18 @@ void Watchdog::watch() {
         if (deadline_ == TimePoint::max()) {
             changed_.wait(lock);
         } else if (std::chrono::steady_clock::now() >= deadline_) {
-            bark(test_);
+            if (before_bark_ != nullptr) {
+                before_bark_();
+            }
+            bark(what_);
         } else {
             changed_.wait_until(lock, TimePoint(deadline_));
         }
     }
 }
 
-void Watchdog::bark(const std::string& test) {
-    std::fprintf(stderr, "\n%s did not end before its deadline\n", test.c_str());
+void Watchdog::bark(const std::string& what) {
+    std::fprintf(stderr, "\n%s did not end before its deadline\n", what.c_str());
     std::fflush(stderr);
     std::fprintf(stderr, "%s", dump_all_tasks().c_str());
     std::abort();

@@ -15,7 +15,13 @@ namespace weft::test {
 class Watchdog : public ::testing::EmptyTestEventListener {
 public:
     Watchdog();
+    /// `before_bark` is called before it says so: whatever it is that saying needs.
+    explicit Watchdog(std::chrono::seconds allowed, void (*before_bark)() = nullptr);
     ~Watchdog() override;
+
+    /// `what` has this long from here on; end() ends that.
+    void begin(std::string what);
+    void end();
 
     void OnTestStart(const ::testing::TestInfo& test) override;
     void OnTestEnd(const ::testing::TestInfo& test) override;
@@ -24,12 +30,13 @@ private:
     using TimePoint = std::chrono::steady_clock::time_point;
 
     void watch();
-    [[noreturn]] static void bark(const std::string& test);
+    [[noreturn]] static void bark(const std::string& what);
 
     std::chrono::seconds allowed_;
+    void (*before_bark_)();
     std::mutex mutex_;
     std::condition_variable changed_;
-    std::string test_;
+    std::string what_;
     TimePoint deadline_ = TimePoint::max();
     bool ending_ = false;
     std::thread thread_;  // last: it uses the others

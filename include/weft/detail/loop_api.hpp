@@ -75,6 +75,21 @@ void add_done_callback(FutureState& state, Ref<DoneCallback> callback);
 /// and then the callback may not throw. For weft's own combinators.
 void tell_when_done(FutureState& state, Ref<DoneCallback> callback);
 
+/// A call of tell_when_done() for a future that is not there yet: telling asks for no memory then.
+class PreparedTell {
+public:
+    /// Errors  std::bad_alloc.
+    explicit PreparedTell(Ref<DoneCallback> callback);
+    PreparedTell(const PreparedTell&) = delete;
+    PreparedTell& operator=(const PreparedTell&) = delete;
+    ~PreparedTell();
+    /// Once, on the loop that prepared it.
+    void tell_when_done(FutureState& state) noexcept;
+
+private:
+    Listener* listener_;  // null: told
+};
+
 [[nodiscard]] std::string task_name(const FutureState& task);
 [[nodiscard]] std::vector<std::string> task_stack(FutureState& task);
 void set_task_name(FutureState& task, std::string name);
