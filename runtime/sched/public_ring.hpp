@@ -18,8 +18,8 @@ namespace weft::rt {
 /// Edges:
 ///   publish  push: RMW of tail_  ->  steal_half: load of tail_   slots were written before a thief
 ///                                                                sees them
-///   claim    steal_half: CAS of head_  ->  room: load of head_    a slot was read before the owner
-///                                                                uses it again
+///   claim    steal_half: CAS of head_  ->  room, steal_half (into): load of head_   a slot was read
+///                                                                before the owner uses it again
 /// The other accesses to head_ are relaxed: an old head makes a CAS fail, and what the owner pops it
 /// has put there itself.
 template <class T, template <class> class AtomicOf = Atomic, std::uint32_t kSize = 256>
@@ -81,6 +81,9 @@ public:
     /// Moves the older half of this ring into `into`, the thief's own, which is empty; returns one
     /// of them for the thief to run, and adds the number taken to `taken`.
     [[nodiscard]] T* steal_half(PublicRing& into, std::uint32_t& taken) noexcept {
+        // claim: others may have stolen from the very slots that are filled here
+        static_cast<void>(into.head_.load(acquire));
+        const std::uint32_t to = into.tail_.load(relaxed);
         std::uint32_t head = head_.load(relaxed);
         for (;;) {
             const std::uint32_t tail = tail_.load(acquire);  // publish
@@ -93,7 +96,6 @@ public:
                 continue;
             }
             const std::uint32_t count = size - size / 2;
-            const std::uint32_t to = into.tail_.load(relaxed);
             T* const first = slot(head).load(relaxed);
             for (std::uint32_t i = 1; i < count; ++i) {
                 into.slot(to + i - 1).store(slot(head + i).load(relaxed), relaxed);

@@ -338,7 +338,9 @@ Scenario message(bool forwards) {
             state.message = 1;
             const Word::CancelStep step = state.word.request_cancel();
             if (step == Word::CancelStep::Forward) {
-                if (state.word.end_forward(true)) {  // what it waits for refuses
+                state.message = 0;  // it goes to what it waits for,
+                state.message = 1;  // which refuses
+                if (state.word.end_forward(true)) {
                     state.submit();
                 }
             }
@@ -349,6 +351,33 @@ Scenario message(bool forwards) {
                 state.wake(WakeReason::Granted);
             });
         }
+    };
+}
+
+/// The same where the task is held still by one who looks at it, and who wakes it for the canceller.
+Scenario message_in_a_look() {
+    struct State : Sleeper {
+        Plain<int> message{0};
+    };
+    return [](Execution& run) {
+        auto& state = run.make<State>("sleeper");
+        run.thread("task", [&state] {
+            state.commit({}, false);
+            state.ready.await();
+            require(state.word.reason() == WakeReason::Cancelled, "it is cancelled");
+            require(state.message == 1, "the message of the cancellation is there");
+        });
+        run.thread("looker", [&state] {
+            if (state.word.try_hold() && state.word.end_look() == Word::CancelStep::Claimed) {
+                state.submit();
+            }
+        });
+        run.thread("canceller", [&state] {
+            state.message = 1;
+            if (state.word.request_cancel() == Word::CancelStep::Claimed) {
+                state.submit();
+            }
+        });
     };
 }
 
@@ -494,6 +523,7 @@ TEST(SleepWord, AGiftByWayOfALook) {
 TEST(SleepWord, TheMessageComesBeforeTheMark) {
     expect_holds(message(false));
     expect_holds(message(true));
+    expect_holds(message_in_a_look());
 }
 TEST(SleepWord, AMarkIsTakenWhileItIsHeld) {
     expect_holds(taken_while_held());
