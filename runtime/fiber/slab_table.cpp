@@ -15,6 +15,8 @@ namespace {
 //   grow   free_entry: store used            ->  locate: load used           the chunk is there,
 //   zeroed entry  publish_slab: store entry.begin   ->  locate: load entry.begin    stride and
 //   stacks stand
+//   again  publish_slab: store entry.stride, stacks  ->  locate: loads of them    who sees one of a
+//                                            later slab sees, in its second look, that begin has gone
 // An entry is reused only after its slab was unmapped: whoever asks about such an address gets an
 // answer that was true a moment ago, or none.
 
@@ -93,10 +95,11 @@ Location locate(const void* address) noexcept {
     const std::size_t used = table.used.load(acquire);  // grow
     for (std::size_t i = 0; i < used; ++i) {
         const Entry& entry = entry_at(i);
-        std::byte* const begin = entry.begin.load(acquire);  // entry
-        const std::size_t stride = entry.stride.load(relaxed);
+        std::byte* const begin = entry.begin.load(acquire);     // entry
+        const std::size_t stride = entry.stride.load(acquire);  // again
+        const std::size_t stacks = entry.stacks.load(acquire);  // again
         const std::size_t distance = wanted - reinterpret_cast<std::uintptr_t>(begin);
-        if (begin != nullptr && distance < stride * entry.stacks.load(relaxed)) {
+        if (begin != nullptr && distance < stride * stacks && entry.begin.load(relaxed) == begin) {
             return {begin, stride, distance / stride, distance % stride};
         }
     }
@@ -119,9 +122,9 @@ bool publish_slab(const SlabRange& range) noexcept {
     if (entry == nullptr) {
         return false;
     }
-    entry->stride.store(range.stride, relaxed);
-    entry->stacks.store(range.stacks, relaxed);
-    entry->begin.store(range.begin, release);  // entry
+    entry->stride.store(range.stride, release);  // again
+    entry->stacks.store(range.stacks, release);  // again
+    entry->begin.store(range.begin, release);    // entry
     return true;
 }
 

@@ -22,21 +22,21 @@ class Door {
 public:
     /// False when it is shut; else leave() has to follow.
     [[nodiscard]] bool enter() noexcept {
-        if ((word_.fetch_add(1, acq_rel) & kShut) == 0) {
+        if ((word_.fetch_add(1, acquire) & kShut) == 0) {
             return true;
         }
         leave();
         return false;
     }
-    void leave() noexcept { word_.fetch_sub(1, acq_rel); }
+    void leave() noexcept { word_.fetch_sub(1, release); }
 
-    /// Lets nobody in from here on.
-    void shut() noexcept { word_.fetch_or(kShut, acq_rel); }
+    /// Lets nobody in from here on. relaxed: it tells those outside nothing but itself.
+    void shut() noexcept { word_.fetch_or(kShut, relaxed); }
     /// After shut(): whether all who were inside have left.
     [[nodiscard]] bool empty() const noexcept { return word_.load(acquire) == kShut; }
 
     /// Lets people in again.
-    void open() noexcept { word_.fetch_and(~kShut, acq_rel); }
+    void open() noexcept { word_.fetch_and(~kShut, release); }
 
 private:
     static constexpr std::uint32_t kShut = 1U << 31;

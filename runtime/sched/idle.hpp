@@ -26,23 +26,24 @@ public:
     /// count is written either way: whoever lowers it later, and may be relied on until then, sees
     /// the announcement. The worker looks at every queue once more after this.
     void announce(int worker, bool was_searching) noexcept {
-        word(worker).fetch_or(bit(worker), acq_rel);
+        word(worker).fetch_or(bit(worker), relaxed);  // published by the count, right behind it
         searching_.fetch_sub(was_searching ? 1 : 0, acq_rel);
     }
     /// False when somebody has chosen it meanwhile: it counts as searching then.
     [[nodiscard]] bool retract(int worker) noexcept {
         return (word(worker).fetch_and(~bit(worker), acq_rel) & bit(worker)) != 0;
     }
-    /// Whether to go looking for work: not when half of those awake are at it already.
+    /// Whether to go looking for work: not when half of those awake are at it already. relaxed, here
+    /// and below: to begin is only a number, all that others rely on is in the RMW that ends it.
     [[nodiscard]] bool begin_search(int workers) noexcept {
         if (2 * searching_.load(relaxed) >= workers) {
             return false;
         }
-        searching_.fetch_add(1, acq_rel);
+        searching_.fetch_add(1, relaxed);
         return true;
     }
     /// The same, whatever the others do: for a worker that has seen work it is now responsible for.
-    void begin_search_anyway() noexcept { searching_.fetch_add(1, acq_rel); }
+    void begin_search_anyway() noexcept { searching_.fetch_add(1, relaxed); }
     /// True for the last one.
     bool end_search() noexcept { return searching_.fetch_sub(1, acq_rel) == 1; }
 
@@ -67,7 +68,7 @@ public:
         if ((word(worker).load(relaxed) & bit(worker)) == 0) {
             return Choice::Awake;
         }
-        searching_.fetch_add(1, acq_rel);
+        searching_.fetch_add(1, relaxed);  // retract's release shows it to the one who is chosen
         if (retract(worker)) {
             return Choice::Chosen;
         }

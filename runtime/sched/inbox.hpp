@@ -51,7 +51,8 @@ public:
     [[nodiscard]] std::size_t take(Token& token, T** elements, std::size_t most) noexcept {
         const std::size_t count = queue_.try_dequeue_bulk(token, elements, most);
         if (count != 0) {
-            waiting_.fetch_sub(static_cast<std::int64_t>(count), acq_rel);
+            // relaxed: it goes on with the puts' release sequence, and publishes nothing itself
+            waiting_.fetch_sub(static_cast<std::int64_t>(count), relaxed);
         }
         return count;
     }

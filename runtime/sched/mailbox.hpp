@@ -23,7 +23,8 @@ namespace weft::rt {
 /// once. notify() always writes, also over what it finds: a load could be stale, and the loop
 /// asleep since. Model: tests/model/mailbox_model_test.cpp.
 ///
-/// Edges: push's and notify's CAS -> drain's exchange and try_park's failed CAS.
+/// Edges: push's and notify's CAS -> drain's exchange, which follows where try_park fails, and each
+/// sleep. So these two only move the word: relaxed.
 template <class Node, template <class> class AtomicOf = Atomic>
 class Mailbox {
 public:
@@ -72,13 +73,13 @@ public:
     /// Announces that the loop sleeps; false when there is something to see to first.
     [[nodiscard]] bool try_park() noexcept {
         std::uintptr_t expected = kEmpty;
-        return word_.compare_exchange_strong(expected, kAsleep, acq_rel, acquire);
+        return word_.compare_exchange_strong(expected, kAsleep, relaxed, relaxed);
     }
 
     /// Awake again; whatever came meanwhile stays for drain(). True: nobody had written a wake-up.
     bool unpark() noexcept {
         std::uintptr_t expected = kAsleep;
-        return word_.compare_exchange_strong(expected, kEmpty, acq_rel, acquire);
+        return word_.compare_exchange_strong(expected, kEmpty, relaxed, relaxed);
     }
 
 private:

@@ -10,8 +10,9 @@ namespace weft::rt {
 /// warm. A thief takes it only when it has seen the same one twice, some time apart: then the owner
 /// is busy with something long.
 ///
-/// Edges: put's exchange -> take's exchange and steal's CAS: the task was complete before it is
-/// seen.
+/// Edges: put's exchange -> steal's CAS: the task was complete before it is seen. What the owner
+/// takes it has put there itself: relaxed RMWs, which go on with put's and look_closely's release
+/// sequences.
 template <class T, template <class> class AtomicOf = Atomic>
 class NextSlot {
 public:
@@ -42,7 +43,7 @@ public:
             slot_.store(nullptr, relaxed);
             return seen;
         }
-        return slot_.exchange(nullptr, acq_rel);
+        return slot_.exchange(nullptr, relaxed);
     }
 
     /// Takes `task` out if it is in.
@@ -55,7 +56,7 @@ public:
             return true;
         }
         T* expected = &task;
-        return slot_.compare_exchange_strong(expected, nullptr, acq_rel, relaxed);
+        return slot_.compare_exchange_strong(expected, nullptr, relaxed, relaxed);
     }
 
     // ---- any

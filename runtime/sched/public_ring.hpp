@@ -18,8 +18,10 @@ namespace weft::rt {
 /// Edges:
 ///   publish  push: RMW of tail_  ->  steal_half: load of tail_   slots were written before a thief
 ///                                                                sees them
-///   claim    pop, steal_half: CAS of head_  ->  push: load of head_   a slot was read before the
-///                                                                owner uses it again
+///   claim    steal_half: CAS of head_  ->  room, steal_half (into): load of head_   a slot was read
+///                                                                before the owner uses it again
+/// The other accesses to head_ are relaxed: an old head makes a CAS fail, and what the owner pops it
+/// has put there itself.
 template <class T, template <class> class AtomicOf = Atomic, std::uint32_t kSize = 256>
 class PublicRing {
     static_assert((kSize & (kSize - 1)) == 0);
@@ -67,7 +69,7 @@ public:
         }
         while (head != tail) {
             T* const element = slot(head).load(relaxed);
-            if (head_.compare_exchange_weak(head, head + 1, acq_rel, relaxed)) {  // claim
+            if (head_.compare_exchange_weak(head, head + 1, relaxed, relaxed)) {
                 return element;
             }
         }
@@ -79,7 +81,10 @@ public:
     /// Moves the older half of this ring into `into`, the thief's own, which is empty; returns one
     /// of them for the thief to run, and adds the number taken to `taken`.
     [[nodiscard]] T* steal_half(PublicRing& into, std::uint32_t& taken) noexcept {
-        std::uint32_t head = head_.load(acquire);
+        // claim: others may have stolen from the very slots that are filled here
+        static_cast<void>(into.head_.load(acquire));
+        const std::uint32_t to = into.tail_.load(relaxed);
+        std::uint32_t head = head_.load(relaxed);
         for (;;) {
             const std::uint32_t tail = tail_.load(acquire);  // publish
             const std::uint32_t size = tail - head;
@@ -87,16 +92,15 @@ public:
                 return nullptr;
             }
             if (size > kCapacity) {
-                head = head_.load(acquire);  // head was stale, tail was not
+                head = head_.load(relaxed);  // one of them was stale
                 continue;
             }
             const std::uint32_t count = size - size / 2;
-            const std::uint32_t to = into.tail_.load(relaxed);
             T* const first = slot(head).load(relaxed);
             for (std::uint32_t i = 1; i < count; ++i) {
                 into.slot(to + i - 1).store(slot(head + i).load(relaxed), relaxed);
             }
-            if (head_.compare_exchange_weak(head, head + count, acq_rel, acquire)) {  // claim
+            if (head_.compare_exchange_weak(head, head + count, release, relaxed)) {  // claim
                 if (count > 1) {
                     into.publish(to + count - 1, true);
                 }
@@ -114,7 +118,8 @@ public:
     /// The sleeper's look: either it sees a push, or that push's RMW comes after this one and its
     /// thread sees everything that this thread wrote before.
     [[nodiscard]] bool look_closely() noexcept {
-        return tail_.fetch_add(0, acq_rel) != head_.load(acquire);
+        // relaxed: an old head shows work where there is none, and never the other way round
+        return tail_.fetch_add(0, acq_rel) != head_.load(relaxed);
     }
     /// How many were ever pushed here, modulo 2^32: whether there is any traffic.
     [[nodiscard]] std::uint32_t pushed() const noexcept { return tail_.load(relaxed); }

@@ -209,9 +209,9 @@ std::uint32_t Worker::traffic() noexcept {
 }
 
 void Worker::sleep_in_reactor(Nanos longest) noexcept {
-    // What came with a message that was drained in this turn is seen here (stop's release, by way
-    // of the mailbox); what comes later makes try_park fail.
-    if (stopping_.load(acquire) || !mailbox_.try_park()) {
+    // relaxed: what came with a message that was drained in this turn is seen here by way of the
+    // mailbox; what comes later makes try_park fail.
+    if (stopping_.load(relaxed) || !mailbox_.try_park()) {
         return;
     }
     longest = std::min(longest, longest_sleep_);

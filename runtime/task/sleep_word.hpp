@@ -33,7 +33,8 @@ enum class WakeReason : std::uint8_t { Granted = 1, Cancelled = 2, TimedOut = 3,
 ///
 /// Edges: open's RMW -> claim's and request_cancel's CAS: what the sleeper wrote before it slept
 ///        (its context, what it waits for) is seen by whoever wins.
-///        claim's CAS in Forwarding -> end_forward's CAS: the note is read.
+///        claim's CAS in Forwarding -> end_forward's and end_look's: the note, and what its writer did.
+///        request_cancel's, end_forward's CAS -> take_cancel_mark: the message of the cancellation.
 /// What a winner writes reaches the task through the ready queue it is submitted to.
 template <template <class> class AtomicOf = Atomic>
 class SleepWord {
@@ -71,7 +72,6 @@ public:
     bool take_cancel_mark() noexcept {
         return cancel_marked() && (word_.fetch_and(~kAnyMark, acq_rel) & kAnyMark) != 0;
     }
-    void mark_cancel() noexcept { word_.fetch_or(kCancelMarked, acq_rel); }
     /// The task has gone on: from here on ended_by_cancel() is false.
     void forget_reason() noexcept { word_.fetch_and(~(kReasonMask << kReasonShift), relaxed); }
 
@@ -96,8 +96,8 @@ public:
         }
     }
 
-    /// For a record that is used again: wakers of the last owner find a new epoch.
-    void renew() noexcept { word_.store((epoch() + 1) << kEpochShift, release); }
+    /// For a record that is used again: wakers of the last owner find a new epoch (relaxed: only that).
+    void renew() noexcept { word_.store((epoch() + 1) << kEpochShift, relaxed); }
 
     // ---- any thread
 

@@ -294,8 +294,17 @@ void TaskState::forward_cancel() noexcept {
     const std::unique_ptr<std::string> message(cancel_message_.exchange(nullptr, acq_rel));
     sleep.take_cancel_mark();
     if (!awaiting->cancel(message != nullptr ? *message : std::string())) {
-        sleep.mark_cancel();
+        static_cast<void>(sleep.request_cancel());  // it is awake: marks it again
     }
+}
+
+/// Whose mark was taken away asks once more. As anybody who cancels: the task may sleep by now.
+void TaskState::ask_again() noexcept {
+    const auto step = sleep.request_cancel();
+    if (step == rt::SleepWord<>::CancelStep::Claimed) {
+        loop()->submit(*this);
+    }
+    static_cast<void>(pursue_cancel({}, step));
 }
 
 std::uint32_t TaskState::uncancel() noexcept {
@@ -307,7 +316,7 @@ std::uint32_t TaskState::uncancel() noexcept {
         if (sleep.take_cancel_mark()) {
             static_cast<void>(take_cancel_message());  // the next request brings its own
             if (cancel_requests.load(relaxed) != 0) {
-                sleep.mark_cancel();  // the mark was of one who came after the count was lowered
+                ask_again();  // the mark was of one who came after the count was lowered
             }
         }
         return 0;
@@ -319,7 +328,7 @@ void TaskState::withdraw_cancel(std::uint32_t last) noexcept {
     if (cancel_requests.load(relaxed) == last && sleep.take_cancel_mark()) {
         static_cast<void>(take_cancel_message());
         if (cancel_requests.load(relaxed) != last) {
-            sleep.mark_cancel();  // the mark was of one who came meanwhile
+            ask_again();  // the mark was of one who came meanwhile
         }
     }
 }

@@ -804,4 +804,31 @@ void Watch::on_write() noexcept {
     writes_[me] = reads_[me];
 }
 
+void EarlyReads::on_read() noexcept {
+    const auto me = static_cast<std::size_t>(checker->current());
+    reads_[me] = {static_cast<std::uint16_t>(checker->view().clock[me] + 1)};
+}
+
+void EarlyReads::on_claim() noexcept {
+    Read& mine = reads_[static_cast<std::size_t>(checker->current())];
+    mine.counts = true;
+    if (mine.overtaken) {
+        checker->fail("a claimed place was written again before its read, as far as any edge says");
+    }
+}
+
+void EarlyReads::on_write() noexcept {
+    const auto me = static_cast<std::size_t>(checker->current());
+    const View& mine = checker->view();
+    for (std::size_t i = 0; i < reads_.size(); ++i) {
+        if (i == me || reads_[i].at <= mine.clock[i]) {
+            continue;
+        }
+        reads_[i].overtaken = true;
+        if (reads_[i].counts) {
+            checker->fail("a place is written again, and nothing orders that after a claimed read");
+        }
+    }
+}
+
 }  // namespace weft::model

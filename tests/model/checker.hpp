@@ -20,7 +20,9 @@
 /// reads the latest). What is found is printed as a story: who did what, and where in the code.
 ///
 /// What it does not do: a load never gives a value that is stored later (load buffering), a failing
-/// compare-exchange gives the latest value, and there are no fences, since weft has none.
+/// compare-exchange gives the latest value, and there are no fences, since weft has none. Nor do two stores
+/// of one thread change places: that an RMW of one word comes before one of another is shown by a Plain
+/// that is written with it, and a read that has to come before a later write by EarlyReads.
 namespace weft::model {
 
 inline constexpr std::size_t kMostLocations = 64;
@@ -333,6 +335,24 @@ public:
 private:
     std::array<std::uint16_t, kMostThreads + 1> reads_{};
     std::array<std::uint16_t, kMostThreads + 1> writes_{};
+};
+
+/// Reads of a place that count only if a claim follows: a thief reads a slot, then wins the index. One that
+/// counts has to come before the slot's next write by an edge; else the value could be the later one, which
+/// a load never gives here. One that does not count may be overtaken.
+class EarlyReads {
+public:
+    void on_read() noexcept;
+    void on_claim() noexcept;  ///< the running thread's last read counts
+    void on_write() noexcept;
+
+private:
+    struct Read {
+        std::uint16_t at = 0;
+        bool counts = false;
+        bool overtaken = false;
+    };
+    std::array<Read, kMostThreads + 1> reads_{};
 };
 
 /// A plain object that several threads use.

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <vector>
 
 #include "model/expect.hpp"
 #include "sched/next_slot.hpp"
@@ -20,8 +21,79 @@ struct Item {
     }
 };
 
+/// What the running threads have read of slots, and not claimed yet.
+std::array<std::vector<EarlyReads*>, kMostThreads + 1> unclaimed;
+
+std::vector<EarlyReads*>& my_unclaimed() {
+    return unclaimed[static_cast<std::size_t>(self())];
+}
+
+/// An index of a ring: who moves it by a CAS claims the slots it has read since its last one.
+template <class T>
+class RingAtomic : public Atomic<T> {
+public:
+    using Atomic<T>::Atomic;
+    bool compare_exchange_weak(
+        T& expected,
+        T desired,
+        std::memory_order success,
+        std::memory_order failure,
+        const char* file = __builtin_FILE(),
+        const char* function = __builtin_FUNCTION(),
+        int line = __builtin_LINE()
+    ) noexcept {
+        const bool won = Atomic<T>::compare_exchange_weak(
+            expected, desired, success, failure, file, function, line
+        );
+        for (EarlyReads* const reads : my_unclaimed()) {
+            if (won) {
+                reads->on_claim();
+            }
+        }
+        my_unclaimed().clear();
+        return won;
+    }
+};
+
+/// A slot.
+template <class T>
+class RingAtomic<T*> : public Atomic<T*> {
+public:
+    using Atomic<T*>::Atomic;
+    [[nodiscard]] T* load(
+        std::memory_order order,
+        const char* file = __builtin_FILE(),
+        const char* function = __builtin_FUNCTION(),
+        int line = __builtin_LINE()
+    ) const noexcept {
+        T* const value = Atomic<T*>::load(order, file, function, line);
+        reads_.on_read();
+        my_unclaimed().push_back(&reads_);
+        return value;
+    }
+    void store(
+        T* value,
+        std::memory_order order,
+        const char* file = __builtin_FILE(),
+        const char* function = __builtin_FUNCTION(),
+        int line = __builtin_LINE()
+    ) noexcept {
+        Atomic<T*>::store(value, order, file, function, line);
+        reads_.on_write();
+    }
+
+private:
+    mutable EarlyReads reads_;
+};
+
 struct RingState {
-    using Ring = rt::PublicRing<Item, Atomic, 4>;
+    RingState() {
+        for (std::vector<EarlyReads*>& of_one : unclaimed) {
+            of_one.clear();
+        }
+    }
+
+    using Ring = rt::PublicRing<Item, RingAtomic, 4>;
     Ring ring;
     std::array<Ring, 2> thieves;
     std::array<Item, 8> items;
@@ -113,6 +185,27 @@ Scenario wrap_around() {
     };
 }
 
+/// A thief whose own ring was full and was emptied by another one steals into the slots that the other has
+/// read.
+Scenario wrapped_thief() {
+    return [](Execution& run) {
+        auto& state = run.make<RingState>("ring");
+        for (std::size_t i = 0; i < 8; ++i) {
+            state.items[i].payload = 1;
+            RingState::Ring& to = i < 4 ? state.thieves[0] : state.ring;
+            require(to.push(state.items[i], true), "there is room");
+        }
+        state.pushed = 8;
+        run.thread("thief 1", [&state] { state.steal(1, state.thieves[0]); });
+        run.thread("thief 0", [&state] {
+            while (state.pop(state.thieves[0])) {
+            }
+            state.steal(0, state.ring);
+        });
+        run.at_end([&state] { state.check(); });
+    };
+}
+
 /// A thief steals from a thief.
 Scenario chain() {
     return [](Execution& run) {
@@ -145,6 +238,20 @@ TEST(Ring, TwoThieves) {
 }
 TEST(Ring, WrapAround) {
     expect_holds(wrap_around());
+}
+TEST(Ring, AThiefStealsIntoSlotsThatWereStolenFrom) {
+    expect_holds(wrapped_thief());
+}
+TEST(Ring, OneThiefOnce) {
+    expect_holds(owner_and_thieves(1, 1, 1));
+}
+TEST(Ring, TwoThievesTwoRounds) {
+    expect_holds(owner_and_thieves(2, 2, 1), {.preemptions = 1, .stale_reads = 1});
+}
+TEST(RingMutant, RoomWithoutAcquire) {
+    expect_found(
+        wrap_around(), {"public_ring.hpp", "room", Mutation::Change::NoAcquire}, "claimed read"
+    );
 }
 TEST(Ring, AThiefStealsFromAThief) {
     expect_holds(chain(), kTwo);

@@ -5,25 +5,9 @@
 
 namespace weft::model {
 
-using rt::acq_rel;
 using rt::acquire;
 using rt::relaxed;
 using rt::release;
-
-std::size_t ModelQueue::try_dequeue_bulk(consumer_token_t&, ModelTask** out, std::size_t most) {
-    if (!elements_.empty() && lies > 0 && toss()) {
-        --lies;
-        return 0;
-    }
-    std::size_t count = 0;
-    while (count < most && !elements_.empty()) {
-        ModelTask* const task = elements_.front();
-        elements_.erase(elements_.begin());
-        task->handed_over.fetch_add(0, acquire);
-        out[count++] = task;
-    }
-    return count;
-}
 
 // ---- scheduler.cpp
 
@@ -152,7 +136,7 @@ void ModelWorker::push_pinned(ModelTask& task) {
 
 void ModelWorker::have_event(ModelTask& task) {
     task.payload = 1;
-    task.handed_over.store(1, release);
+    task.handed_over.go_in();
     event_ = &task;
     reactor_.raise();
 }
@@ -160,7 +144,7 @@ void ModelWorker::have_event(ModelTask& task) {
 /// What the visit to the reactor brought is ready before anybody asks whether the worker searches.
 void ModelWorker::dispatch() {
     if (ModelTask* const task = std::exchange(event_, nullptr); task != nullptr) {
-        task->handed_over.fetch_add(0, acquire);
+        task->handed_over.come_out();
         pinned_[pinned_size_++] = task;
     }
 }
@@ -360,7 +344,7 @@ std::uint32_t ModelWorker::traffic() {
 
 /// A nap may end at any time, so that it is no more than a pause.
 void ModelWorker::sleep_in_reactor(bool for_long) {
-    if (!wrong(Bug::StopOnlyTells) && stopping_.load(acquire)) {
+    if (!wrong(Bug::StopOnlyTells) && stopping_.load(relaxed)) {
         return;
     }
     if (!mailbox.try_park()) {

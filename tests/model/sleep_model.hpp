@@ -6,6 +6,7 @@
 
 #include "base/atomic.hpp"
 #include "model/checker.hpp"
+#include "model/model_queue.hpp"
 #include "sched/idle.hpp"
 #include "sched/inbox.hpp"
 #include "sched/mailbox.hpp"
@@ -34,8 +35,8 @@ enum class Bug {
     StopWithoutWord,     ///< sets the stop flag and wakes only who sleeps already
 };
 
-struct ModelTask;
 class ModelWorker;
+struct ModelTask;
 
 struct Mail {
     Plain<Mail*> next{nullptr};
@@ -43,35 +44,15 @@ struct Mail {
 };
 
 struct ModelTask {
-    Plain<int> payload{0};       // written by who submits it, read by who runs it
-    Atomic<int> handed_over{0};  // the edge that moodycamel's queue gives its elements
+    Plain<int> payload{0};  // written by who submits it, read by who runs it
+    QueueEdge handed_over;
     int runs = 0;
     std::function<void(ModelWorker&)> body;
     Mail mail;
 };
 
-/// moodycamel's queue: it orders its elements and nothing else, and may say empty though it is not.
-class ModelQueue {
-public:
-    struct consumer_token_t {  // NOLINT: moodycamel's name
-        explicit consumer_token_t(ModelQueue&) {}
-    };
-    bool enqueue(ModelTask* task) {
-        task->handed_over.store(1, rt::release);
-        elements_.push_back(task);
-        return true;
-    }
-    std::size_t try_dequeue_bulk(consumer_token_t&, ModelTask** out, std::size_t most);
-    /// How often, in one execution, it may do so. Set while the scenario is set up.
-    static void may_lie(int times) noexcept { lies = times; }
-
-private:
-    static inline int lies = 0;
-    std::vector<ModelTask*> elements_;
-};
-
 using ModelIdle = rt::Idle<Atomic, 1>;
-using ModelInbox = rt::Inbox<ModelTask, Atomic, ModelQueue>;
+using ModelInbox = rt::Inbox<ModelTask, Atomic, ModelQueue<ModelTask>>;
 
 class ModelScheduler {
 public:

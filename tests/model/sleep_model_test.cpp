@@ -33,6 +33,7 @@ struct World {
     ModelScheduler scheduler;
     std::deque<ModelWorker> workers;
     std::array<ModelTask, 3> tasks;
+    Plain<int> reason{0};  // of a stop
 };
 
 World& make_world(Execution& run, Bug bug, int width, int tasks) {
@@ -67,7 +68,7 @@ void drive(Execution& run, World& world, std::size_t first) {
 Scenario outside(Bug bug, int submitters, int width, bool lies = false) {
     return [=](Execution& run) {
         World& world = make_world(run, bug, width, submitters);
-        ModelQueue::may_lie(lies ? 1 : 0);
+        lies_of_queues = lies ? 1 : 0;
         drive(run, world, 0);
         static constexpr std::array kNames{"submitter a", "submitter b"};
         for (std::size_t i = 0; i < static_cast<std::size_t>(submitters); ++i) {
@@ -196,8 +197,14 @@ Scenario one_in_the_inbox_one_to_come(Bug bug) {
 Scenario stop(Bug bug) {
     return [=](Execution& run) {
         World& world = make_world(run, bug, 1, 0);
-        run.thread("worker 0", [&world] { world.workers[0].drive(); });
-        run.thread("stopper", [&world] { world.workers[0].stop(); });
+        run.thread("worker 0", [&world] {
+            world.workers[0].drive();
+            require(world.reason == 1, "why it was stopped is known after");
+        });
+        run.thread("stopper", [&world] {
+            world.reason = 1;
+            world.workers[0].stop();
+        });
     };
 }
 

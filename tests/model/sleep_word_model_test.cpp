@@ -247,7 +247,7 @@ Scenario uncancel(bool looks_again) {
             if (requests <= 1) {
                 const bool taken = state.word.take_cancel_mark();
                 if (looks_again && taken && state.requests.load(relaxed) != 0) {
-                    state.word.mark_cancel();
+                    static_cast<void>(state.word.request_cancel());
                 }
             }
         });
@@ -257,6 +257,199 @@ Scenario uncancel(bool looks_again) {
         });
         run.at_end([&state] {
             require(state.word.cancel_marked(), "the other cancellation is not lost");
+        });
+    };
+}
+
+/// uncancel() of another thread, which has taken the mark of one who came after it. The task sleeps by
+/// then: it has to be asked again as anybody asks, or it sleeps on with a mark.
+Scenario uncancel_elsewhere(bool only_marks) {
+    return [=](Execution& run) {
+        auto& state = run.make<Sleeper>("sleeper");
+        static_cast<void>(state.word.request_cancel());
+        run.thread("task", [&state] {
+            state.commit({}, false);
+            state.ready.await();
+        });
+        run.thread("other", [&state, only_marks] {
+            const bool taken = state.word.take_cancel_mark();
+            if (!taken && only_marks) {
+                return;
+            }
+            if (state.word.request_cancel() == Word::CancelStep::Claimed && !only_marks) {
+                state.submit();
+            }
+        });
+        run.at_end([&state] { require(state.submitted == 1, "the task goes on"); });
+    };
+}
+
+/// What a waker wrote before it woke the task is seen by it, also where somebody held it still and
+/// submits it in the waker's place.
+Scenario gift(Word::Options options, bool looked) {
+    struct State : Waiter {
+        Plain<int> gift{0};
+    };
+    return [=](Execution& run) {
+        auto& state = run.make<State>("waiter");
+        run.thread("task", [&state, options] {
+            state.awaiting = 1;
+            state.commit(options, false);
+            state.ready.await();
+            if (state.word.reason() == WakeReason::TimedOut) {
+                require(state.gift == 1, "what the waker did is seen");
+            }
+        });
+        if (looked) {
+            run.thread("looker", [&state] {
+                if (state.word.try_hold()) {
+                    state.go_on(state.word.end_look());
+                }
+            });
+        } else {
+            run.thread("canceller", [&state] { state.request(); });
+        }
+        run.daemon("waker", [&state] {
+            state.published.await();
+            state.gift = 1;
+            state.wake(WakeReason::TimedOut);
+        });
+    };
+}
+
+/// A canceller leaves its message before it marks the task: who takes the mark finds it.
+Scenario message(bool forwards) {
+    struct State : Waiter {
+        Plain<int> message{0};
+    };
+    return [=](Execution& run) {
+        auto& state = run.make<State>("waiter");
+        run.thread("task", [&state, forwards] {
+            if (forwards) {
+                state.awaiting = 1;
+                state.commit({.forwards = true}, false);
+                state.ready.await();
+            }
+            if (state.word.take_cancel_mark()) {
+                require(state.message == 1, "the message of the cancellation is there");
+            }
+        });
+        run.thread("canceller", [&state] {
+            state.message = 1;
+            const Word::CancelStep step = state.word.request_cancel();
+            if (step == Word::CancelStep::Forward) {
+                state.message = 0;  // it goes to what it waits for,
+                state.message = 1;  // which refuses
+                if (state.word.end_forward(true)) {
+                    state.submit();
+                }
+            }
+        });
+        if (forwards) {
+            run.daemon("finisher", [&state] {
+                state.published.await();
+                state.wake(WakeReason::Granted);
+            });
+        }
+    };
+}
+
+/// The same where the task is held still by one who looks at it, and who wakes it for the canceller.
+Scenario message_in_a_look() {
+    struct State : Sleeper {
+        Plain<int> message{0};
+    };
+    return [](Execution& run) {
+        auto& state = run.make<State>("sleeper");
+        run.thread("task", [&state] {
+            state.commit({}, false);
+            state.ready.await();
+            require(state.word.reason() == WakeReason::Cancelled, "it is cancelled");
+            require(state.message == 1, "the message of the cancellation is there");
+        });
+        run.thread("looker", [&state] {
+            if (state.word.try_hold() && state.word.end_look() == Word::CancelStep::Claimed) {
+                state.submit();
+            }
+        });
+        run.thread("canceller", [&state] {
+            state.message = 1;
+            if (state.word.request_cancel() == Word::CancelStep::Claimed) {
+                state.submit();
+            }
+        });
+    };
+}
+
+/// A mark is taken back while a canceller holds the task and somebody wakes it: it does not return.
+Scenario taken_while_held() {
+    struct State {
+        Word word;
+        bool taken = false;
+        bool late = false;  // the canceller found it awake, and marked it itself
+    };
+    return [](Execution& run) {
+        auto& state = run.make<State>("task");
+        require(state.word.open({.forwards = true}), "nobody has cancelled");
+        require(state.word.request_cancel() == Word::CancelStep::Forward, "it forwards");
+        require(!state.word.end_forward(true), "it sleeps on, with a mark");
+        run.thread("canceller", [&state] {
+            if (state.word.request_cancel() == Word::CancelStep::Forward) {
+                static_cast<void>(state.word.end_forward(false));
+            } else {
+                state.late = true;
+            }
+        });
+        run.thread("waker", [&state] {
+            static_cast<void>(state.word.claim(0, WakeReason::Granted));
+        });
+        run.thread("other", [&state] { state.taken = state.word.take_cancel_mark(); });
+        run.at_end([&state] {
+            require(state.taken, "the mark was there");
+            require(
+                state.late || !state.word.cancel_marked(), "a mark that was taken does not return"
+            );
+        });
+    };
+}
+
+/// A deadline {task, epoch} of one loop, against a grant on another and the task's next sleeps (worker.cpp:
+/// arm, fire_timers, compact). `used_again`: the task ends, and its record is another task's.
+Scenario deadline(int sleeps, bool used_again, bool compacts) {
+    return [=](Execution& run) {
+        auto& state = run.make<Sleeper>("sleeper");
+        run.thread("task", [&state, sleeps, used_again] {
+            for (int i = 0; i < sleeps; ++i) {
+                state.submitted = 0;
+                state.commit({}, false);
+                state.ready.await();
+                const WakeReason reason = state.word.reason();
+                require(i == 0 || reason == WakeReason::Granted, "an old deadline wakes nobody");
+                if (used_again) {
+                    state.word.renew();
+                }
+            }
+        });
+        run.thread("granter", [&state, sleeps, used_again] {
+            for (std::uint64_t i = 0; i < static_cast<std::uint64_t>(sleeps); ++i) {
+                const std::uint64_t epoch = used_again ? 2 * i : i;
+                while (state.word.epoch() < epoch ||
+                       (state.word.epoch() == epoch && !state.word.asleep())) {
+                    pass();
+                }
+                if (state.word.claim(epoch, WakeReason::Granted)) {
+                    state.submit();
+                }
+            }
+        });
+        run.thread("deadline", [&state, compacts] {
+            if (compacts && state.word.epoch() != 0) {
+                require(!state.word.claim(0, WakeReason::TimedOut), "what is dropped is over");
+                return;
+            }
+            if (state.word.claim(0, WakeReason::TimedOut)) {
+                state.submit();
+            }
         });
     };
 }
@@ -317,6 +510,40 @@ TEST(SleepWord, LookAgainstAMaskedSleep) {
 TEST(SleepWord, Uncancel) {
     expect_holds(uncancel(true));
 }
+TEST(SleepWord, UncancelElsewhere) {
+    expect_holds(uncancel_elsewhere(false));
+}
+TEST(SleepWord, AGiftByWayOfACanceller) {
+    expect_holds(gift({.forwards = true}, false));
+}
+TEST(SleepWord, AGiftByWayOfALook) {
+    expect_holds(gift({}, true));
+    expect_holds(gift({.forwards = true}, true));
+}
+TEST(SleepWord, TheMessageComesBeforeTheMark) {
+    expect_holds(message(false));
+    expect_holds(message(true));
+    expect_holds(message_in_a_look());
+}
+TEST(SleepWord, AMarkIsTakenWhileItIsHeld) {
+    expect_holds(taken_while_held());
+}
+TEST(Deadline, OneSleep) {
+    expect_holds(deadline(1, false, false));
+}
+TEST(Deadline, TwoSleeps) {
+    expect_holds(deadline(2, false, false));
+}
+TEST(Deadline, TwoSleepsCompacted) {
+    expect_holds(deadline(2, false, true));
+}
+TEST(Deadline, TheRecordIsUsedAgain) {
+    expect_holds(deadline(2, true, false));
+    expect_holds(deadline(2, true, true));
+}
+TEST(Deadline, TheRecordIsUsedTwice) {
+    expect_holds(deadline(3, true, false), kTwo);
+}
 TEST(SleepWord, StaleWaker) {
     expect_holds(stale_waker());
 }
@@ -350,6 +577,24 @@ TEST(SleepWordMutant, CancelInALookInTwoSteps) {
 }
 TEST(SleepWordMutant, UncancelDoesNotLookAgain) {
     expect_found(uncancel(false), "the other cancellation is not lost");
+}
+
+TEST(SleepWordMutant, UncancelElsewhereOnlyMarks) {
+    expect_found(uncancel_elsewhere(true), "");
+}
+TEST(SleepWordMutant, TheNoteIsNotReleased) {
+    expect_found(
+        gift({.forwards = true}, false), {kFile, "claim", Change::NoOrder, nullptr}, "data race"
+    );
+}
+TEST(SleepWordMutant, MarkWithoutRelease) {
+    expect_found(message(false), {kFile, "request_cancel", Change::NoOrder, nullptr}, "data race");
+}
+TEST(SleepWordMutant, EndForwardResurrectsAMark) {
+    expect_found(taken_while_held(), {kFile, "end_forward", Change::Split, nullptr}, "");
+}
+TEST(DeadlineMutant, ClaimInTwoSteps) {
+    expect_found(deadline(1, false, false), {kFile, "claim", Change::Split, nullptr}, "");
 }
 
 /// The sleeper is published before its word is open: a waker finds nothing to win.

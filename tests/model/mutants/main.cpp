@@ -27,6 +27,8 @@ namespace {
 using Change = Mutation::Change;
 
 constexpr rlim_t kSecondsForOne = 60;  // of CPU time
+// How the reason of a survivor begins that does the same as the code: nothing could find it.
+constexpr std::string_view kEquivalent = "equivalent: ";
 
 const char* name_of(Change change) noexcept {
     switch (change) {
@@ -197,6 +199,7 @@ int report(const std::vector<Mutant>& mutants, const std::vector<Fate>& fates, c
     std::map<std::string, std::string> argued = argued_in(path);
     std::size_t killed = 0;
     std::size_t unexplained = 0;
+    std::size_t equivalent = 0;
     for (std::size_t i = 0; i < mutants.size(); ++i) {
         if (fates[i] == Fate::Killed) {
             ++killed;
@@ -205,6 +208,8 @@ int report(const std::vector<Mutant>& mutants, const std::vector<Fate>& fates, c
         const auto reason = argued.find(mutants[i].name);
         const bool explained = reason != argued.end() && fates[i] == Fate::Survived;
         unexplained += explained ? 0 : 1;
+        const bool proven = explained && reason->second.starts_with(kEquivalent);
+        equivalent += proven ? 1U : 0U;
         std::printf(
             "%s  %s: %s\n",
             fates[i] == Fate::OutOfTime ? "OUT OF TIME" : "survived",
@@ -216,12 +221,18 @@ int report(const std::vector<Mutant>& mutants, const std::vector<Fate>& fates, c
     for (const auto& [name, reason] : argued) {
         std::printf("%s has a reason to survive, but does not, or is no more\n", name.c_str());
     }
+    const auto percent_of = [killed](std::size_t all) {
+        return all == 0 ? 0.0 : 100.0 * static_cast<double>(killed) / static_cast<double>(all);
+    };
     std::printf(
-        "%zu mutants, %zu killed (%.1f %%), %zu survive of which %zu for no reason that is given\n",
+        "%zu mutants, %zu killed (%.1f %%; %.1f %% without the %zu that are proven equivalent), "
+        "%zu survive "
+        "of which %zu for no reason that is given\n",
         mutants.size(),
         killed,
-        mutants.empty() ? 0.0
-                        : 100.0 * static_cast<double>(killed) / static_cast<double>(mutants.size()),
+        percent_of(mutants.size()),
+        percent_of(mutants.size() - equivalent),
+        equivalent,
         mutants.size() - killed,
         unexplained
     );
@@ -245,7 +256,12 @@ int main(int argc, char** argv) {
         return 1;
     }
     const std::vector<Mutant> mutants = mutants_of(held);
-    std::printf("%zu scenarios that hold\n", held.size());
+    const auto deep = std::count_if(held.begin(), held.end(), [](const Held& one) {
+        return one.limits.preemptions >= 3;
+    });
+    std::printf(
+        "%zu scenarios that hold, %td of them with three preemptions or more\n", held.size(), deep
+    );
     std::fflush(stdout);
     return report(mutants, try_all(mutants), argv[1]);
 }
