@@ -291,20 +291,23 @@ bool TaskState::pursue_cancel(
 }
 
 void TaskState::forward_cancel() noexcept {
-    const std::unique_ptr<std::string> message(cancel_message_.exchange(nullptr, acq_rel));
+    const std::unique_ptr<std::string> taken(cancel_message_.exchange(nullptr, acq_rel));
+    const std::string message = taken != nullptr ? std::move(*taken) : std::string();
     sleep.take_cancel_mark();
-    if (!awaiting->cancel(message != nullptr ? *message : std::string())) {
+    if (!awaiting->cancel(message)) {
+        set_cancel_message(message);
         static_cast<void>(sleep.request_cancel());  // it is awake: marks it again
     }
 }
 
 /// Whose mark was taken away asks once more. As anybody who cancels: the task may sleep by now.
-void TaskState::ask_again() noexcept {
+void TaskState::ask_again(const std::string& message) noexcept {
+    set_cancel_message(message);
     const auto step = sleep.request_cancel();
     if (step == rt::SleepWord<>::CancelStep::Claimed) {
         loop()->submit(*this);
     }
-    static_cast<void>(pursue_cancel({}, step));
+    static_cast<void>(pursue_cancel(message, step));
 }
 
 std::uint32_t TaskState::uncancel() noexcept {
@@ -314,9 +317,9 @@ std::uint32_t TaskState::uncancel() noexcept {
     }
     if (requests <= 1) {
         if (sleep.take_cancel_mark()) {
-            static_cast<void>(take_cancel_message());  // the next request brings its own
+            const std::string message = take_cancel_message();  // the next request brings its own
             if (cancel_requests.load(relaxed) != 0) {
-                ask_again();  // the mark was of one who came after the count was lowered
+                ask_again(message);  // the mark was of one who came after the count was lowered
             }
         }
         return 0;
@@ -326,9 +329,9 @@ std::uint32_t TaskState::uncancel() noexcept {
 
 void TaskState::withdraw_cancel(std::uint32_t last) noexcept {
     if (cancel_requests.load(relaxed) == last && sleep.take_cancel_mark()) {
-        static_cast<void>(take_cancel_message());
+        const std::string message = take_cancel_message();
         if (cancel_requests.load(relaxed) != last) {
-            ask_again();  // the mark was of one who came meanwhile
+            ask_again(message);  // the mark was of one who came meanwhile
         }
     }
 }

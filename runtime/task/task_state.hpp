@@ -90,7 +90,7 @@ private:
     bool pursue_cancel(const std::string& message, rt::SleepWord<>::CancelStep step) noexcept;
     rt::SleepWord<>::CancelStep note_cancel(const std::string& message) noexcept;
     bool cancel_awaited(const std::string& message, bool& released) noexcept;
-    void ask_again() noexcept;
+    void ask_again(const std::string& message) noexcept;
 
     alignas(kBodyAlignment) std::byte body_[kInlineBytes];
 };
