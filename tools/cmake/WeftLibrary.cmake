@@ -11,7 +11,10 @@ mark_as_advanced(WEFT_CONCURRENTQUEUE WEFT_BOOST_HEADERS)
 
 add_library(weft_objects OBJECT ${sources})
 weft_own_code(weft_objects)
-set_target_properties(weft_objects PROPERTIES POSITION_INDEPENDENT_CODE ON)
+# Joined files are compiled faster, and not as those of who takes weft in: what is measured is not.
+set_target_properties(
+    weft_objects PROPERTIES POSITION_INDEPENDENT_CODE ON UNITY_BUILD ${WEFT_JOIN_LIBRARY}
+)
 # Position independence must not cost inlining: nobody may replace weft's functions at load time.
 target_compile_options(weft_objects PRIVATE -fno-semantic-interposition)
 target_include_directories(

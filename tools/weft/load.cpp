@@ -29,7 +29,7 @@ using Clock = std::chrono::steady_clock;
 // How long the last echoes may take once nothing more is sent.
 constexpr auto kLastEchoes = std::chrono::seconds(2);
 
-void check(long result, const char* what) {
+void check_result(long result, const char* what) {
     if (result < 0) {
         throw std::system_error(static_cast<int>(-result), std::system_category(), what);
     }
@@ -90,7 +90,7 @@ Load::Load(const LoadOptions& options)
       epoll_(rt::checked(::epoll_create1, EPOLL_CLOEXEC)),
       connections_(static_cast<std::size_t>(options.connections)),
       echo_(std::max<std::size_t>(options.bytes, 1)) {
-    check(epoll_.get(), "epoll_create1");
+    check_result(epoll_.get(), "epoll_create1");
     for (Connection& connection : connections_) {
         connect(connection);
     }
@@ -99,7 +99,7 @@ Load::Load(const LoadOptions& options)
 void Load::connect(Connection& connection) const {
     connection.socket = rt::UniqueFd(rt::checked(::socket, AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
     const int fd = connection.socket.get();
-    check(fd, "socket");
+    check_result(fd, "socket");
     sockaddr_in address{};
     address.sin_family = AF_INET;
     address.sin_port = htons(static_cast<std::uint16_t>(options_.port));
@@ -107,13 +107,15 @@ void Load::connect(Connection& connection) const {
     sockaddr generic{};
     static_assert(sizeof(generic) == sizeof(address));
     std::memcpy(&generic, &address, sizeof(address));
-    check(rt::retried([&] { return ::connect(fd, &generic, sizeof(generic)); }), "cannot connect");
+    check_result(
+        rt::retried([&] { return ::connect(fd, &generic, sizeof(generic)); }), "cannot connect"
+    );
     const int on = 1;
-    check(
+    check_result(
         rt::checked([&] { return ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)); }),
         "TCP_NODELAY"
     );
-    check(rt::checked([&] { return ::fcntl(fd, F_SETFL, O_NONBLOCK); }), "O_NONBLOCK");
+    check_result(rt::checked([&] { return ::fcntl(fd, F_SETFL, O_NONBLOCK); }), "O_NONBLOCK");
     connection.message.resize(options_.bytes);
     watch(connection, EPOLL_CTL_ADD, false);
 }
@@ -122,7 +124,7 @@ void Load::watch(Connection& connection, int operation, bool out) const {
     epoll_event event{};
     event.events = EPOLLIN | (out ? std::uint32_t{EPOLLOUT} : 0U);
     event.data.ptr = &connection;
-    check(
+    check_result(
         rt::checked(::epoll_ctl, epoll_.get(), operation, connection.socket.get(), &event),
         "epoll_ctl"
     );
@@ -231,7 +233,7 @@ bool Load::wait_and_serve(Clock::time_point until) {
         static_cast<int>(events.size()),
         static_cast<int>(left.count())
     );
-    check(count, "epoll_wait");
+    check_result(count, "epoll_wait");
     for (int i = 0; i < count; ++i) {
         const epoll_event& event = events[static_cast<std::size_t>(i)];
         auto& connection = *static_cast<Connection*>(event.data.ptr);
