@@ -230,7 +230,8 @@ void give_up_reading(Trial& trial) {
             static_cast<void>(reader.read());
         },
         [&service](int port) {
-            auto [reader, writer] = open_connection("127.0.0.1", port);
+            auto connection = open_connection("127.0.0.1", port);
+            auto& reader = connection.first;
             for (int i = 0; i < 3; ++i) {
                 if (move_on_after(microseconds(50), [&] {
                         if (reader.readline().empty()) {
@@ -240,7 +241,7 @@ void give_up_reading(Trial& trial) {
                     return;  // the handler has failed
                 }
             }
-            writer.write(kLine);
+            connection.second.write(kLine);
             if (reader.readline() != kLine) {
                 service.cut();
             }

@@ -22,7 +22,7 @@ using std::chrono::hours;
 using std::chrono::microseconds;
 
 constexpr int kMembers = 4;
-constexpr int kRounds = 4;
+constexpr int kTurns = 4;
 
 /// Asks for memory twice, with a suspension in between.
 void do_something() {
@@ -42,7 +42,7 @@ void take_a_lock(Trial& trial) {
     trial.act([&] {
         for (int i = 0; i < kMembers; ++i) {
             add_member(crew, i, [&] {
-                for (int round = 0; round < kRounds; ++round) {
+                for (int round = 0; round < kTurns; ++round) {
                     const std::scoped_lock guard(lock);
                     if (++inside != 1) {
                         Trial::note("two have the lock", {});
@@ -66,7 +66,7 @@ void cancel_at_a_lock(Trial& trial) {
     trial.act([&] {
         for (int i = 0; i < kMembers; ++i) {
             add_member(crew, i, [&] {
-                for (int round = 0; round < kRounds; ++round) {
+                for (int round = 0; round < kTurns; ++round) {
                     const bool had = move_on_after(microseconds(30), [&] {
                         const std::scoped_lock guard(lock);
                         do_something();
@@ -105,12 +105,12 @@ void give_up_an_event(Trial& trial) {
     Event never;
     int late = 0;
     trial.act([&] {
-        for (int i = 0; i < 2 * kRounds; ++i) {
+        for (int i = 0; i < 2 * kTurns; ++i) {
             late += move_on_after(microseconds(20), [&] { never.wait(); }) ? 0 : 1;
             do_something();
         }
     });
-    trial.expect(trial.failed() || late == 2 * kRounds, "wait() ended without the event");
+    trial.expect(trial.failed() || late == 2 * kTurns, "wait() ended without the event");
 }
 
 void notify_a_condition(Trial& trial) {
@@ -122,7 +122,7 @@ void notify_a_condition(Trial& trial) {
     trial.act([&] {
         for (int i = 0; i < kMembers; ++i) {
             add_member(crew, i, [&] {
-                for (int round = 0; round < kRounds; ++round) {
+                for (int round = 0; round < kTurns; ++round) {
                     const std::unique_lock lock(changed);
                     changed.wait_for([&] { return items > 0; });
                     --items;
@@ -131,7 +131,7 @@ void notify_a_condition(Trial& trial) {
                 }
             });
             add_member(crew, i + 1, [&] {
-                for (int round = 0; round < kRounds; ++round) {
+                for (int round = 0; round < kTurns; ++round) {
                     const std::unique_lock lock(changed);
                     ++items;
                     ++given;
@@ -149,7 +149,7 @@ void notify_a_condition(Trial& trial) {
 void give_up_a_condition(Trial& trial) {
     Condition never;
     trial.act([&] {
-        for (int i = 0; i < 2 * kRounds; ++i) {
+        for (int i = 0; i < 2 * kTurns; ++i) {
             const std::unique_lock lock(never);
             if (move_on_after(microseconds(20), [&] { never.wait(); })) {
                 do_something();
@@ -170,7 +170,7 @@ void share_permits(Trial& trial) {
     trial.act([&] {
         for (int i = 0; i < kMembers; ++i) {
             add_member(crew, i, [&] {
-                for (int round = 0; round < kRounds; ++round) {
+                for (int round = 0; round < kTurns; ++round) {
                     const std::scoped_lock permit(semaphore);
                     do_something();
                 }
@@ -187,7 +187,7 @@ void cancel_at_a_semaphore(Trial& trial) {
     trial.act([&] {
         for (int i = 0; i < kMembers; ++i) {
             add_member(crew, i, [&] {
-                for (int round = 0; round < kRounds; ++round) {
+                for (int round = 0; round < kTurns; ++round) {
                     move_on_after(microseconds(30), [&] {
                         const std::scoped_lock permit(semaphore);
                         do_something();
@@ -209,7 +209,7 @@ void meet_at_a_barrier(Trial& trial) {
     trial.act([&] {
         for (int i = 0; i < kMembers; ++i) {
             add_member(crew, i, [&] {
-                for (int round = 0; round < kRounds; ++round) {
+                for (int round = 0; round < kTurns; ++round) {
                     do_something();
                     barrier.wait();
                     passed.fetch_add(1);
@@ -218,7 +218,7 @@ void meet_at_a_barrier(Trial& trial) {
         }
         crew.join();
     });
-    trial.expect(trial.failed() || passed == kMembers * kRounds, "one did not pass");
+    trial.expect(trial.failed() || passed == kMembers * kTurns, "one did not pass");
     trial.expect(barrier.n_waiting() == 0, "one is still counted");
 }
 
@@ -226,7 +226,7 @@ void break_a_barrier(Trial& trial) {
     Barrier barrier(kMembers + 1);
     Crew crew;
     trial.act([&] {
-        for (int round = 0; round < kRounds; ++round) {
+        for (int round = 0; round < kTurns; ++round) {
             for (int i = 0; i < kMembers; ++i) {
                 add_member(crew, i, [&] {
                     try {

@@ -24,7 +24,7 @@ namespace {
 using std::chrono::hours;
 using std::chrono::microseconds;
 
-constexpr int kManyRounds = 12;
+constexpr int kRounds = 12;
 
 /// Longer than what a string holds in itself.
 std::string long_text(const char* what) {
@@ -34,12 +34,12 @@ std::string long_text(const char* what) {
 void create_tasks(Trial& trial) {
     int sum = 0;
     trial.act([&] {
-        for (int i = 0; i < kManyRounds; ++i) {
+        for (int i = 0; i < kRounds; ++i) {
             auto task = create_task([i] { return long_text("result") + std::to_string(i); });
             sum += await(task).empty() ? 0 : 1;
         }
     });
-    trial.expect(trial.failed() || sum == kManyRounds, "a result is missing");
+    trial.expect(trial.failed() || sum == kRounds, "a result is missing");
 }
 
 void spawn_tasks(Trial& trial) {
@@ -47,7 +47,7 @@ void spawn_tasks(Trial& trial) {
     int made = 0;
     trial.act([&] {
         std::vector<Task<std::string>> tasks;
-        for (int i = 0; i < kManyRounds; ++i) {
+        for (int i = 0; i < kRounds; ++i) {
             tasks.push_back(spawn([&ran] {
                 ran.fetch_add(1);
                 return long_text("spawned");
@@ -65,7 +65,7 @@ void name_tasks(Trial& trial) {
     int ran = 0;
     int made = 0;
     trial.act([&] {
-        for (int i = 0; i < kManyRounds; ++i) {
+        for (int i = 0; i < kRounds; ++i) {
             auto task = create_task([&ran] { ++ran; }, long_text("the name"));
             ++made;
             task.set_name(long_text("another name"));
@@ -79,7 +79,7 @@ void name_tasks(Trial& trial) {
 void give_contexts(Trial& trial) {
     const ContextVar<std::string> variable("variable");
     trial.act([&] {
-        for (int i = 0; i < kManyRounds; ++i) {
+        for (int i = 0; i < kRounds; ++i) {
             Context context;
             context.run([&] { variable.set(long_text("value")); });
             auto task = create_task([&] { return variable.get(); }, {.context = context});
@@ -94,7 +94,7 @@ void start_eagerly(Trial& trial) {
     int ran = 0;
     int made = 0;
     trial.act([&] {
-        for (int i = 0; i < kManyRounds; ++i) {
+        for (int i = 0; i < kRounds; ++i) {
             auto task = create_task(
                 [&ran] {
                     ++ran;
@@ -117,7 +117,7 @@ struct alignas(128) Large {
 void make_large_tasks(Trial& trial) {
     int made = 0;
     trial.act([&] {
-        for (int i = 0; i < kManyRounds; ++i) {
+        for (int i = 0; i < kRounds; ++i) {
             const Large large;
             auto pinned = create_task([large] { return large; });
             auto stealable = spawn([large] { return std::string(large.bytes.size(), 'x'); });
@@ -126,7 +126,7 @@ void make_large_tasks(Trial& trial) {
             ++made;
         }
     });
-    trial.expect(trial.failed() || made == kManyRounds, "a task is missing");
+    trial.expect(trial.failed() || made == kRounds, "a task is missing");
 }
 
 std::string call_down(int depth) {
@@ -140,7 +140,7 @@ std::string call_down(int depth) {
 void await_a_chain(Trial& trial) {
     trial.act([] {
         for (int i = 0; i < 3; ++i) {
-            static_cast<void>(call_down(kManyRounds));
+            static_cast<void>(call_down(kRounds));
         }
     });
 }
@@ -148,7 +148,7 @@ void await_a_chain(Trial& trial) {
 void set_futures(Trial& trial) {
     int received = 0;
     trial.act([&] {
-        for (int i = 0; i < kManyRounds; ++i) {
+        for (int i = 0; i < kRounds; ++i) {
             const Future<std::string> future;
             auto reader = create_task([&received, future] {
                 static_cast<void>(await(future));
@@ -162,13 +162,13 @@ void set_futures(Trial& trial) {
             await(reader);
         }
     });
-    trial.expect(trial.failed() || received == kManyRounds, "a result did not arrive");
+    trial.expect(trial.failed() || received == kRounds, "a result did not arrive");
 }
 
 void fail_futures(Trial& trial) {
     int received = 0;
     trial.act([&] {
-        for (int i = 0; i < kManyRounds; ++i) {
+        for (int i = 0; i < kRounds; ++i) {
             const Future<int> future;
             auto reader = spawn([&received, future] {
                 try {
@@ -181,13 +181,13 @@ void fail_futures(Trial& trial) {
             await(reader);
         }
     });
-    trial.expect(trial.failed() || received == kManyRounds, "an error did not arrive");
+    trial.expect(trial.failed() || received == kRounds, "an error did not arrive");
 }
 
 void cancel_futures(Trial& trial) {
     int received = 0;
     trial.act([&] {
-        for (int i = 0; i < kManyRounds; ++i) {
+        for (int i = 0; i < kRounds; ++i) {
             const Future<void> future;
             auto reader = create_task([&received, future] {
                 try {
@@ -205,14 +205,14 @@ void cancel_futures(Trial& trial) {
             await(reader);
         }
     });
-    trial.expect(trial.failed() || received == kManyRounds, "a cancellation did not arrive");
+    trial.expect(trial.failed() || received == kRounds, "a cancellation did not arrive");
 }
 
 void call_back_when_done(Trial& trial) {
     int added = 0;
     int called = 0;
     trial.act([&] {
-        for (int i = 0; i < kManyRounds; ++i) {
+        for (int i = 0; i < kRounds; ++i) {
             const Future<int> future;
             const int before = added;
             struct Finish {
@@ -242,8 +242,8 @@ void call_soon(Trial& trial) {
     int added = 0;
     int called = 0;
     trial.act([&] {
-        for (int i = 0; i < 3 * kManyRounds; ++i) {
-            get_running_loop().call_soon([&called, text = std::array<char, 64>{}] { ++called; });
+        for (int i = 0; i < 3 * kRounds; ++i) {
+            get_running_loop().call_soon([&called] { ++called; });
             ++added;
             Handle gone = get_running_loop().call_soon([] {
                 Trial::note("a callback that was cancelled is called", {});
@@ -261,9 +261,9 @@ void call_later(Trial& trial) {
     int added = 0;
     int called = 0;
     std::vector<TimerHandle> timers;
-    timers.reserve(4 * kManyRounds);
+    timers.reserve(4 * kRounds);
     trial.act([&] {
-        for (int i = 0; i < 2 * kManyRounds; ++i) {
+        for (int i = 0; i < 2 * kRounds; ++i) {
             get_running_loop().call_later(microseconds(10 * i), [&called] { ++called; });
             ++added;
             timers.push_back(get_running_loop().call_later(hours(1), [] {}));
@@ -289,7 +289,7 @@ void call_from_a_thread(Trial& trial) {
         std::exception_ptr error;
         std::thread outside([&] {
             try {
-                for (int i = 0; i < 2 * kManyRounds; ++i) {
+                for (int i = 0; i < 2 * kRounds; ++i) {
                     loop.call_soon_threadsafe([&called] { called.fetch_add(1); });
                     added.fetch_add(1);
                 }
@@ -315,7 +315,7 @@ void create_on_another_loop(Trial& trial) {
     int made = 0;
     trial.act([&] {
         Loop& other = get_running_loop().runtime().loop(trial.loops() - 1);
-        for (int i = 0; i < kManyRounds; ++i) {
+        for (int i = 0; i < kRounds; ++i) {
             auto task = other.create_task(
                 [&ran] {
                     ran.fetch_add(1);
@@ -349,7 +349,7 @@ void cancel_tasks(Trial& trial) {
                 throw;
             }
         };
-        for (int i = 0; i < kManyRounds; ++i) {
+        for (int i = 0; i < kRounds; ++i) {
             auto task = i % 2 == 0 ? create_task(body) : spawn(body);
             yield();
             task.cancel(long_text("message"));
@@ -366,7 +366,7 @@ void sleep_often(Trial& trial) {
     std::atomic<int> awake{0};
     Crew crew;
     trial.act([&] {
-        for (int i = 0; i < 2 * kManyRounds; ++i) {
+        for (int i = 0; i < 2 * kRounds; ++i) {
             const auto body = [&awake, i] {
                 const std::string text = long_text("before");
                 sleep(microseconds(i * 7));
@@ -377,12 +377,12 @@ void sleep_often(Trial& trial) {
         }
         crew.join();
     });
-    trial.expect(trial.failed() || awake == 2 * kManyRounds, "a task sleeps on");
+    trial.expect(trial.failed() || awake == 2 * kRounds, "a task sleeps on");
 }
 
 void lose_errors(Trial& trial) {
     trial.act([] {
-        for (int i = 0; i < kManyRounds; ++i) {
+        for (int i = 0; i < kRounds; ++i) {
             static_cast<void>(create_task(
                 [] {
                     const std::string text = long_text("a task that fails");
@@ -402,7 +402,7 @@ void throw_in_callbacks(Trial& trial) {
     int called = 0;
     trial.act([&] {
         Loop& loop = get_running_loop();
-        for (int i = 0; i < kManyRounds; ++i) {
+        for (int i = 0; i < kRounds; ++i) {
             loop.call_soon([&called] {
                 ++called;
                 throw std::bad_alloc();
@@ -424,7 +424,7 @@ void set_variables(Trial& trial) {
     const ContextVar<std::string> variable("variable", long_text("default"));
     const ContextVar<int> other("other", 1);
     trial.act([&] {
-        for (int i = 0; i < kManyRounds; ++i) {
+        for (int i = 0; i < kRounds; ++i) {
             auto token = variable.set(long_text("value"));
             other.set(i);
             auto inner = create_task([&] {
@@ -444,7 +444,7 @@ void set_variables(Trial& trial) {
 void run_in_contexts(Trial& trial) {
     const ContextVar<std::string> variable("variable", "");
     trial.act([&] {
-        for (int i = 0; i < kManyRounds; ++i) {
+        for (int i = 0; i < kRounds; ++i) {
             const Context context = copy_context();
             context.run([&] {
                 variable.set(long_text("inside"));

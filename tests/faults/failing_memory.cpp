@@ -20,26 +20,26 @@
 namespace weft::test {
 namespace {
 
-std::atomic<bool> in_force{false};
+std::atomic<bool> refusals_in_force{false};
 std::atomic<std::uint64_t> first_refused{0};
 std::atomic<std::uint64_t> last_refused{0};
-std::atomic<std::uint64_t> asked{0};
-std::atomic<std::uint64_t> refused{0};
-std::atomic<std::int64_t> live{0};
-std::atomic<bool> shown{false};
+std::atomic<std::uint64_t> asked_count{0};
+std::atomic<std::uint64_t> refused_count{0};
+std::atomic<std::int64_t> live_count{0};
+std::atomic<bool> refusals_shown{false};
 
 /// Counts a request; true when it is to be refused.
 bool is_refused() noexcept {
-    if (!in_force.load(std::memory_order_acquire)) {
+    if (!refusals_in_force.load(std::memory_order_acquire)) {
         return false;
     }
-    const std::uint64_t number = asked.fetch_add(1, std::memory_order_relaxed) + 1;
+    const std::uint64_t number = asked_count.fetch_add(1, std::memory_order_relaxed) + 1;
     if (number < first_refused.load(std::memory_order_relaxed) ||
         number > last_refused.load(std::memory_order_relaxed)) {
         return false;
     }
-    refused.fetch_add(1, std::memory_order_relaxed);
-    if (shown.load(std::memory_order_relaxed)) {
+    refused_count.fetch_add(1, std::memory_order_relaxed);
+    if (refusals_shown.load(std::memory_order_relaxed)) {
         std::array<void*, 40> frames{};
         const int count = ::backtrace(frames.data(), static_cast<int>(frames.size()));
         ::backtrace_symbols_fd(frames.data(), count, STDERR_FILENO);
@@ -60,7 +60,7 @@ void* take_block(std::size_t bytes, std::size_t alignment) noexcept {
         block = nullptr;
     }
     if (block != nullptr) {
-        live.fetch_add(1, std::memory_order_relaxed);
+        live_count.fetch_add(1, std::memory_order_relaxed);
     }
     return block;
 }
@@ -75,7 +75,7 @@ void* take_block_or_throw(std::size_t bytes, std::size_t alignment) {
 
 void give_block(void* block) noexcept {
     if (block != nullptr) {
-        live.fetch_sub(1, std::memory_order_relaxed);
+        live_count.fetch_sub(1, std::memory_order_relaxed);
         std::free(block);
     }
 }
@@ -83,26 +83,26 @@ void give_block(void* block) noexcept {
 }  // namespace
 
 void refuse_memory(Refusals refusals) noexcept {
-    asked = 0;
-    refused = 0;
+    asked_count = 0;
+    refused_count = 0;
     first_refused = refusals.first;
     last_refused = refusals.last;
-    in_force.store(true, std::memory_order_release);
+    refusals_in_force.store(true, std::memory_order_release);
 }
 
 MemoryCount allow_memory() noexcept {
-    in_force = false;
-    return {asked, refused};
+    refusals_in_force = false;
+    return {asked_count, refused_count};
 }
 
 std::int64_t live_blocks() noexcept {
-    return live.load(std::memory_order_relaxed);
+    return live_count.load(std::memory_order_relaxed);
 }
 
 void show_refusals() noexcept {
     std::array<void*, 1> frame{};
     static_cast<void>(::backtrace(frame.data(), 1));  // the first asks for memory
-    shown = true;
+    refusals_shown = true;
 }
 
 }  // namespace weft::test
