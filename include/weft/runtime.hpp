@@ -28,7 +28,8 @@ enum class Pin {
 
 /// What can be chosen about a runtime. The environment wins over a field that is left alone:
 /// WEFT_WORKERS, WEFT_PIN (auto, core, group, numa, none), WEFT_CPUS ("0-3,6"), WEFT_DEBUG=1,
-/// WEFT_HOP=1.
+/// WEFT_HOP=1. WEFT_DISABLE refuses what weft can do without, a comma list of: process_madvise, madvise, guard (both),
+/// mprotect, hwloc, cgroup.
 struct RuntimeOptions {
     /// How many loops; 0: min(CPUs of the affinity mask, cgroup quota rounded up), at least 1.
     int workers = 0;

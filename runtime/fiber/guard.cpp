@@ -10,9 +10,10 @@
 #include <array>
 #include <charconv>
 #include <cstdint>
-#include <cstdlib>
 
 #include "base/atomic.hpp"
+#include "base/birthplace.hpp"
+#include "base/disable.hpp"
 #include "base/log.hpp"
 #include "base/posix.hpp"
 #include "fiber/sanitizer.hpp"
@@ -93,11 +94,9 @@ bool works(Install install) noexcept {
 }
 
 GuardKinds probe() noexcept {
-    GuardKinds wanted{.process_madvise = true, .madvise = true, .mprotect = true};
-    if (const char* const disabled =
-            std::getenv("WEFT_DISABLE")) {  // NOLINT(concurrency-mt-unsafe)
-        wanted = without(wanted, disabled);
-    }
+    GuardKinds wanted = without(
+        {.process_madvise = true, .madvise = true, .mprotect = true}, disabled_facilities()
+    );
 #if WEFT_VALGRIND
     if (RUNNING_ON_VALGRIND != 0) {
         wanted.process_madvise = false;  // valgrind 3.19 does not know the call and says so
@@ -131,20 +130,10 @@ std::span<const std::uint64_t, kCanaryWords> canary_of(const Stack& stack) noexc
 }  // namespace
 
 GuardKinds without(GuardKinds kinds, std::string_view disabled) noexcept {
-    while (!disabled.empty()) {
-        const std::size_t comma = disabled.find(',');
-        const std::string_view word = disabled.substr(0, comma);
-        disabled = comma == std::string_view::npos ? "" : disabled.substr(comma + 1);
-        if (word == "process_madvise" || word == "guard") {
-            kinds.process_madvise = false;
-        }
-        if (word == "guard") {
-            kinds.madvise = false;
-        }
-        if (word == "mprotect") {
-            kinds.mprotect = false;
-        }
-    }
+    const bool no_marker = lists(disabled, "guard");
+    kinds.process_madvise &= !no_marker && !lists(disabled, "process_madvise");
+    kinds.madvise &= !no_marker && !lists(disabled, "madvise");
+    kinds.mprotect &= !lists(disabled, "mprotect");
     return kinds;
 }
 
@@ -174,10 +163,8 @@ void forget_guards(GuardKind kind, std::size_t count) noexcept {
     }
 }
 
-Atomic<bool> canaries_in_use{false};
-
 void write_canary(const Stack& stack) noexcept {
-    canaries_in_use.store(true, relaxed);
+    suspensions_look.store(true, relaxed);
     // SAFETY: as canary_of().
     std::fill_n(reinterpret_cast<std::uint64_t*>(stack.low), kCanaryWords, kCanaryWord);
 }

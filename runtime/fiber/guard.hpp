@@ -4,7 +4,6 @@
 #include <span>
 #include <string_view>
 
-#include "base/atomic.hpp"
 #include "fiber/page_advice.hpp"
 #include "fiber/stack.hpp"
 
@@ -19,7 +18,7 @@ struct GuardKinds {
     friend bool operator==(const GuardKinds&, const GuardKinds&) = default;
 };
 
-/// Takes away what a comma list names: "process_madvise", "guard" (both marker kinds), "mprotect".
+/// Takes away what a comma list names: "process_madvise", "madvise", "guard" (both), "mprotect".
 [[nodiscard]] GuardKinds without(GuardKinds kinds, std::string_view disabled) noexcept;
 
 /// What this kernel can do, less what the environment variable WEFT_DISABLE names.
@@ -41,12 +40,9 @@ struct GuardKinds {
 /// Says that `count` ranges with this kind of guard were unmapped.
 void forget_guards(GuardKind kind, std::size_t count) noexcept;
 
-/// Writes the pattern over the lowest usable cache line. It makes that page resident.
+/// Writes the pattern over the lowest usable cache line, and has suspensions look at it. It makes that
+/// page resident.
 void write_canary(const Stack& stack) noexcept;
-
-/// Whether any stack of the process has a canary: asked at each suspension, so that the header of
-/// the stack, a cache line of its own, is looked at only where it matters.
-extern Atomic<bool> canaries_in_use;  // relaxed: set before the first such stack is given out
 
 /// Returns false when something wrote over the canary; always true for stacks that have none.
 /// To be asked at each suspension: the task may have run on after it left its stack.

@@ -89,6 +89,9 @@ Entry::Entry(Sink& loop, const char* what) : entered_(nullptr) {
     if (here != nullptr && here->runtime() == loop.runtime()) {
         return;
     }
+    if (!static_cast<rt::Worker&>(loop).scheduler().is_here()) {
+        throw RuntimeError(std::string(what) + ": the event loop belongs to the parent process");
+    }
     if (!door_of(loop).enter()) {
         throw RuntimeError(std::string(what) + ": the event loop is closed");
     }

@@ -241,6 +241,9 @@ bool Runtime::State::drive_loop0_for(rt::Nanos limit) {
 
 void Runtime::shutdown() {
     State& state = *state_;
+    if (state.scheduler != nullptr && !state.scheduler->is_here()) {
+        throw RuntimeError("shutdown(): the runtime belongs to the parent process");
+    }
     if (rt::current_carrier() != nullptr &&
         detail::running_sink()->runtime() == state.scheduler.get()) {
         throw RuntimeError("shutdown() from within one of the runtime's own tasks");

@@ -6,6 +6,7 @@
 #include <array>
 #include <cerrno>
 
+#include "base/birthplace.hpp"
 #include "base/check.hpp"
 #include "base/posix.hpp"
 #include "reactor/descriptor_table.hpp"
@@ -36,6 +37,7 @@ public:
     void end(Descriptor& descriptor) noexcept override;
 
 private:
+    Birthplace birthplace_;  // a child of fork() must leave its parent's epoll alone
     UniqueFd epoll_;
     UniqueFd wakeup_;
     std::array<epoll_event, kEventsPerPoll> events_{};
@@ -67,6 +69,10 @@ std::error_code EpollReactor::open() noexcept {
 }
 
 int EpollReactor::wait(Nanos timeout) noexcept {
+    WEFT_CHECK(
+        birthplace_.is_here(),
+        "a loop goes on in a child process of fork(), where its thread can only exec or _exit"
+    );
     timespec limit{};
     timespec* until = nullptr;
     if (timeout != kNever) {
@@ -119,12 +125,18 @@ void EpollReactor::dispatch() noexcept {
 }
 
 void EpollReactor::wake() noexcept {
+    if (!birthplace_.is_here()) {
+        return;
+    }
     constexpr std::uint64_t kOne = 1;
     // Full (EAGAIN) means that an edge is on its way already. Interrupted, it would be lost.
     static_cast<void>(retried(::write, wakeup_.get(), &kOne, sizeof kOne));
 }
 
 std::error_code EpollReactor::attach(int fd, bool ready, Descriptor*& descriptor) noexcept {
+    if (!birthplace_.is_here()) {
+        return std::make_error_code(std::errc::operation_not_permitted);
+    }
     descriptor = table_.give_out(fd, ready);
     if (descriptor == nullptr) {
         return std::make_error_code(std::errc::not_enough_memory);
@@ -144,7 +156,11 @@ std::error_code EpollReactor::attach(int fd, bool ready, Descriptor*& descriptor
 
 void EpollReactor::end(Descriptor& descriptor) noexcept {
     // Before the close: another process may hold the same description, and its events would go on.
-    static_cast<void>(checked(::epoll_ctl, epoll_.get(), EPOLL_CTL_DEL, descriptor.fd(), nullptr));
+    if (birthplace_.is_here()) {
+        static_cast<void>(
+            checked(::epoll_ctl, epoll_.get(), EPOLL_CTL_DEL, descriptor.fd(), nullptr)
+        );
+    }
     static_cast<void>(checked(::close, descriptor.fd()));
     table_.take_back(descriptor);
 }

@@ -17,14 +17,6 @@ std::optional<std::string> environment(const char* name) {
     return std::string{value};
 }
 
-bool is_disabled(std::string_view feature) {
-    bool found = false;
-    if (const auto list = environment("WEFT_DISABLE")) {
-        for_each_field(*list, ',', [&](std::string_view field) { found |= field == feature; });
-    }
-    return found;
-}
-
 void warn_ignored(std::string_view name, std::string_view value, std::string_view expected) {
     std::string text{name};
     text.append("=").append(value).append(" is ignored: expected ").append(expected);

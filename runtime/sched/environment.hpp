@@ -9,10 +9,6 @@ namespace weft::rt {
 /// Returns one of the WEFT_* variables. Unset and empty mean the same: nothing.
 [[nodiscard]] std::optional<std::string> environment(const char* name);
 
-/// Whether the comma list WEFT_DISABLE names the feature ("hwloc"): the way out where a
-/// library or a kernel feature misbehaves.
-[[nodiscard]] bool is_disabled(std::string_view feature);
-
 /// Says on one line that a variable is ignored, and what was expected instead.
 void warn_ignored(std::string_view name, std::string_view value, std::string_view expected);
 

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "base/disable.hpp"
 #include "base/never_destroyed.hpp"
 #include "base/spin_lock.hpp"
 #include "fiber/overflow.hpp"
@@ -94,7 +95,8 @@ Scheduler::Scheduler(const SchedulerOptions& options, const std::function<Loop*(
     : options_(options), simulation_(Simulation::of_thread()) {
     const Topology topology = simulation_ == nullptr ? Topology::detect() : Topology{};
     if (simulation_ == nullptr) {
-        const std::optional<double> quota = cpu_quota();
+        warn_of_unknown_facilities();
+        const std::optional<double> quota = is_disabled("cgroup") ? std::nullopt : cpu_quota();
         width_ = std::min(choose_width(topology, quota, options.workers), Idle<>::kMostWorkers);
         pins_ = plan_pinning(topology, width_, quota, options.pinning.value_or(PinPolicy::Auto));
     } else {

@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "base/birthplace.hpp"
 #include "base/clock.hpp"
 #include "sched/door.hpp"
 #include "sched/idle.hpp"
@@ -64,6 +65,9 @@ public:
     /// Shuts it, and returns when nobody is inside.
     void shut_door() noexcept;
 
+    /// Not in a child of fork(): none of its threads and locks can be relied on there.
+    [[nodiscard]] bool is_here() const noexcept { return birthplace_.is_here(); }
+
     // ---- for the workers
 
     /// Wakes one sleeping worker for stealable work, unless somebody is looking already. `from`:
@@ -117,6 +121,7 @@ private:
     [[nodiscard]] bool join_thread(std::size_t index, Nanos deadline) noexcept;
 
     SchedulerOptions options_;
+    const Birthplace birthplace_;
     Simulation* const simulation_;
     int width_ = 0;
     std::unique_ptr<StackPool> own_stacks_;

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "base/disable.hpp"
 #include "base/log.hpp"
 #include "base/posix.hpp"
 #include "sched/environment.hpp"

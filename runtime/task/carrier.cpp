@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/birthplace.hpp"
 #include "base/check.hpp"
 #include "fiber/guard.hpp"
 #include "fiber/overflow.hpp"
@@ -50,7 +51,11 @@ void requeue_commit(void* argument) noexcept {
         self.exceptions = *carrier.exceptions;
         *carrier.exceptions = {};
     }
-    if (canaries_in_use.load(relaxed)) [[unlikely]] {
+    if (suspensions_look.load(relaxed)) [[unlikely]] {
+        WEFT_CHECK(
+            carrier.birthplace.is_here(),
+            "a task waits in a child process of fork(), where it can only exec or _exit"
+        );
         if (!canary_intact(from)) {
             die_of_broken_canary(from);
         }

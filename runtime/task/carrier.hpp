@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/birthplace.hpp"
 #include "base/probe.hpp"
 #include "fiber/exception_state.hpp"
 #include "fiber/float_state.hpp"
@@ -27,6 +28,7 @@ struct Carrier {
     RecordCache records;
     StackCache stacks;
     WorkerCounters counters;
+    const Birthplace birthplace;
 
 protected:
     ~Carrier() = default;

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
 #include <cstdlib>
 #include <functional>
 #include <memory>
@@ -36,6 +37,8 @@ using std::chrono::milliseconds;
 /// Counts how often each of many objects is destroyed.
 class Ledger {
 public:
+    explicit Ledger(std::size_t most = 4'096) : destroyed_(most) {}
+
     /// An object of a task: destroyed once, when it goes out of scope there.
     class Entry {
     public:
@@ -67,9 +70,8 @@ public:
     }
 
 private:
-    static constexpr std::size_t kMost = 4'096;
     std::atomic<std::size_t> made_{0};
-    std::array<std::atomic<int>, kMost> destroyed_{};
+    std::vector<std::atomic<int>> destroyed_;
 };
 
 // ---------------------------------------------------------------------------------------------
@@ -364,6 +366,48 @@ TEST_P(OnEveryRuntime, ShutdownUnwindsAllShapesTogether) {
         translated += static_cast<std::uint64_t>(log.count("translated"));
     }
     expect_unseen(translated);
+}
+
+// Goal: the end of many does not take long: 10,000 tasks of all shapes are gone within a second. The shortest of
+// three tries counts, as the machine may be busy with something else in one.
+TEST(ShutdownTest, TenThousandTasksEndInASecond) {
+    const int copies = scaled_tasks(10'000) / static_cast<int>(kEndings.size()) + 1;
+    const std::size_t tasks = kEndings.size() * static_cast<std::size_t>(copies);
+    milliseconds shortest = milliseconds::max();
+    std::uint64_t translated = 0;
+    for (int i = 0; i < 3; ++i) {
+        const LogCapture log;
+        Ledger ledger(10 * tasks);
+        RuntimeOptions options;
+        options.workers = 4;
+        options.pin = Pin::None;
+        Runtime runtime(options);
+        runtime.start();
+        runtime.run([&] {
+            for (const Ending& ending : kEndings) {
+                start(ending, copies, ledger);
+            }
+            let_them_begin(ledger, 2 * tasks);
+        });
+        const auto before = std::chrono::steady_clock::now();
+        runtime.shutdown();
+        shortest = std::min(
+            shortest,
+            std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now() - before)
+        );
+        expect_all_destroyed_once(ledger);
+        EXPECT_EQ(log.count("shutdown gave up"), 0);
+        translated += static_cast<std::uint64_t>(log.count("translated"));
+    }
+    expect_unseen(translated);
+    RecordProperty("tasks", static_cast<int>(tasks));
+    RecordProperty("milliseconds", static_cast<int>(shortest.count()));
+    std::printf("shutdown of %zu tasks: %d ms\n", tasks, static_cast<int>(shortest.count()));
+#ifdef __OPTIMIZE__
+    if (!kAsan && !kTsan) {
+        EXPECT_LE(shortest, std::chrono::seconds(1));
+    }
+#endif
 }
 
 // ---------------------------------------------------------------------------------------------

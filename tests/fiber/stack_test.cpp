@@ -153,6 +153,7 @@ TEST(StackGuardChoice, WordsTakeKindsAway) {
     EXPECT_EQ(without(all, ""), all);
     EXPECT_EQ(without(all, "io_uring,hwloc"), all);
     EXPECT_EQ(without(all, "process_madvise"), (GuardKinds{.madvise = true, .mprotect = true}));
+    EXPECT_EQ(without(all, "madvise"), (GuardKinds{.process_madvise = true, .mprotect = true}));
     EXPECT_EQ(without(all, "guard"), (GuardKinds{.mprotect = true}));
     EXPECT_EQ(without(all, "io_uring,guard,mprotect"), GuardKinds{});
 }

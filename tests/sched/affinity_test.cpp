@@ -4,9 +4,6 @@
 
 #include <cerrno>
 
-#include "sched/environment.hpp"
-#include "sched/process_state.hpp"
-
 namespace weft::rt {
 namespace {
 
@@ -58,16 +55,6 @@ TEST(ThreadAffinity, SaysWhenTheCpuIsNotThere) {
     const auto before = thread_affinity();
     EXPECT_EQ(set_thread_affinity({60000}), std::errc::invalid_argument);
     EXPECT_EQ(thread_affinity(), before);
-}
-
-TEST(WeftDisable, IsACommaList) {
-    const testing::ScopedEnvironment disable{"WEFT_DISABLE", "a,hwloc,b"};
-    EXPECT_TRUE(is_disabled("a"));
-    EXPECT_TRUE(is_disabled("hwloc"));
-    EXPECT_TRUE(is_disabled("b"));
-    EXPECT_FALSE(is_disabled("hw"));
-    const testing::ScopedEnvironment unset{"WEFT_DISABLE"};
-    EXPECT_FALSE(is_disabled("a"));
 }
 
 }  // namespace

@@ -93,6 +93,7 @@ endif()
 include(WeftHeaders)
 weft_check(headers_alone ${Python3_EXECUTABLE} ${lint}/headers.py ${PROJECT_SOURCE_DIR})
 weft_check(layers ${Python3_EXECUTABLE} ${lint}/layers.py ${PROJECT_SOURCE_DIR})
+weft_check(promises ${Python3_EXECUTABLE} ${lint}/promises.py ${PROJECT_SOURCE_DIR})
 weft_check(readme ${Python3_EXECUTABLE} ${lint}/readme.py ${PROJECT_SOURCE_DIR})
 if(NOT WEFT_SANITIZER)
     # A sanitizer keeps its own state in thread-local storage.
