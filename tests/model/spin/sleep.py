@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Explores sleep.pml with spin: as it is it must hold, and with each planted bug it must fail.
 
-usage: sleep.py
+usage: sleep.py [--quick]      quick: without the largest size that holds
 """
 import pathlib
 import re
@@ -47,10 +47,11 @@ def explore(size, bug=None):
 
 
 def main():
-    if sys.argv[1:]:
+    if sys.argv[1:] not in ([], ['--quick']):
         sys.exit(__doc__)
+    sizes = HOLDS[:-1] if sys.argv[1:] else HOLDS
     wrong = 0
-    runs = [(size, None) for size in HOLDS] + [(size, bug) for bug, size in BUGS.items()]
+    runs = [(size, None) for size in sizes] + [(size, bug) for bug, size in BUGS.items()]
     for size, bug in runs:
         start = time.monotonic()
         holds, states = explore(size, bug)
