@@ -238,9 +238,10 @@ std::string SweepTotals::text() const {
 }
 
 std::uint64_t sweep_stride() {
-    constexpr std::uint64_t kTsanStride = 23;
-    constexpr std::uint64_t kAsanStride = 5;
-    return kTsan ? kTsanStride : kAsan ? kAsanStride : 1;
+    constexpr std::uint64_t kTsanStride = 97;
+    constexpr std::uint64_t kAsanStride = 31;
+    constexpr std::uint64_t kShortStride = 11;
+    return kTsan ? kTsanStride : kAsan ? kAsanStride : kLong ? 1 : kShortStride;
 }
 
 std::string command_of(const TrialPoint& point, const std::string& filter) {

@@ -29,6 +29,13 @@ inline constexpr bool kAsan = false;
 inline constexpr bool kAsan = false;
 #endif
 
+/// Whether this preset is the one that tries many runs: see WEFT_TEST_LONG.
+#if defined(WEFT_TEST_LONG)
+inline constexpr bool kLong = true;
+#else
+inline constexpr bool kLong = false;
+#endif
+
 /// Returns how many rounds to do where an unhindered build does `rounds`.
 [[nodiscard]] constexpr int scaled(int rounds) {
     constexpr int kTsanShare = 20;

@@ -23,6 +23,9 @@ add_library(weft_test_support STATIC ${support})
 weft_own_code(weft_test_support)
 target_include_directories(weft_test_support PUBLIC ${tests} ${PROJECT_SOURCE_DIR}/runtime)
 target_link_libraries(weft_test_support PUBLIC weft::static GTest::gtest)
+if(WEFT_TEST_LONG)
+    target_compile_definitions(weft_test_support PUBLIC WEFT_TEST_LONG)
+endif()
 
 # weft_test(<folder> SOURCES <file>... [LINK <library>...] [PROPERTIES <name> <value>...])
 #
