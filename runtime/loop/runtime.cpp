@@ -121,7 +121,7 @@ Runtime::Runtime(RuntimeOptions options) {
 }
 
 Runtime::~Runtime() {
-    if (state_->scheduler != nullptr && !state_->scheduler->is_here()) {
+    if (!state_->is_here()) {
         static_cast<void>(state_.release());  // its threads are the parent's
         return;
     }
@@ -154,18 +154,14 @@ void Runtime::check_can_run() const {
     if (rt::current_carrier() != nullptr) {
         throw RuntimeError("run() cannot be called from a running event loop");
     }
-    if (state_->scheduler != nullptr && !state_->scheduler->is_here()) {
-        throw RuntimeError("run(): the runtime belongs to the parent process");
-    }
+    state_->check_is_here("run()");
     if (!state_->takes_tasks()) {
         throw RuntimeError("run(): the runtime is shut down");
     }
 }
 
 void Runtime::start() {
-    if (state_->scheduler != nullptr && !state_->scheduler->is_here()) {
-        throw RuntimeError("start(): the runtime belongs to the parent process");
-    }
+    state_->check_is_here("start()");
     rt::install_overflow_handler();
     if (!state_->start_threads(0)) {
         throw RuntimeError("start(): the runtime is shut down");

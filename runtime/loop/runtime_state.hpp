@@ -26,6 +26,11 @@ struct Runtime::State {
     [[nodiscard]] bool take_loop0();
     void leave_loop0() noexcept;
 
+    /// Whether this is the process that made it, not a child of fork().
+    [[nodiscard]] bool is_here() const noexcept;
+    /// Throws RuntimeError where it is not; `what` was called.
+    void check_is_here(const char* what) const;
+
     // ---- the end
 
     /// Whether the caller is to end the runtime; false when that has been done. Waits for one who

@@ -105,6 +105,16 @@ void Runtime::State::give_up() noexcept {
     loops.clear();
 }
 
+bool Runtime::State::is_here() const noexcept {
+    return scheduler == nullptr || scheduler->is_here();
+}
+
+void Runtime::State::check_is_here(const char* what) const {
+    if (!is_here()) {
+        throw RuntimeError(std::string(what) + ": the runtime belongs to the parent process");
+    }
+}
+
 bool Runtime::State::takes_tasks() const {
     const std::lock_guard lock(mutex_);
     return phase_ == Phase::Open;
@@ -241,9 +251,7 @@ bool Runtime::State::drive_loop0_for(rt::Nanos limit) {
 
 void Runtime::shutdown() {
     State& state = *state_;
-    if (state.scheduler != nullptr && !state.scheduler->is_here()) {
-        throw RuntimeError("shutdown(): the runtime belongs to the parent process");
-    }
+    state.check_is_here("shutdown()");
     if (rt::current_carrier() != nullptr &&
         detail::running_sink()->runtime() == state.scheduler.get()) {
         throw RuntimeError("shutdown() from within one of the runtime's own tasks");

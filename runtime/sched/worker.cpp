@@ -40,6 +40,7 @@ Worker::Worker(Setup setup)
       shared_(setup.scheduler.width_planned() > 1),
       in_place_(setup.scheduler.in_place()),
       hop_(setup.scheduler.hop() && shared_),
+      moves_(hop_ || simulation_ != nullptr),
       compact_at_(kCompactTimersAt),
       ticks_per_microsecond_(
           simulation_ == nullptr ? ticks_per_microsecond() : Simulation::kTicksPerMicrosecond

@@ -117,6 +117,7 @@ private:
     // queues (worker_queues.cpp)
     void push_pinned(Runnable& runnable) noexcept;
     void push_stealable(TaskState& task) noexcept;
+    [[nodiscard]] Worker* where_it_hops() noexcept;
     void push_ring(TaskState& task) noexcept;
     void push_backlog(Runnable& task) noexcept;
     void refill_ring() noexcept;
@@ -192,6 +193,7 @@ private:
     const bool shared_;    // other workers exist: stealable work must be published by RMWs
     const bool in_place_;  // a child that is next may be called by the one who waits for it
     const bool hop_;       // testing: every suspension of a stealable task moves it
+    const bool moves_;     // the same, or a simulation, where some do
 
     IntrusiveFifo<Runnable> pinned_;
     std::uint64_t pinned_pushed_ = 0;  // ever

@@ -46,18 +46,25 @@ void Worker::refill_ring() noexcept {
     );
 }
 
+/// For tests: the loop that a stealable task which became ready here moves to; null where it stays.
+Worker* Worker::where_it_hops() noexcept {
+    if (hop_) {
+        return &scheduler_.worker((index_ + 1) % scheduler_.width());
+    }
+    if (!simulation_->chance(simulation_->temper().hop_percent)) {
+        return nullptr;
+    }
+    const auto width = static_cast<std::uint32_t>(scheduler_.width());
+    return &scheduler_.worker(static_cast<int>(simulation_->below(width)));
+}
+
 /// A stealable task became ready on this thread.
 void Worker::push_stealable(TaskState& task) noexcept {
-    if (hop_) [[unlikely]] {
-        scheduler_.worker((index_ + 1) % scheduler_.width()).mail(task);
-        return;
-    }
-    if (simulation_ != nullptr && simulation_->chance(simulation_->temper().hop_percent))
-        [[unlikely]] {
-        const std::uint32_t other =
-            simulation_->below(static_cast<std::uint32_t>(scheduler_.width()));
-        scheduler_.worker(static_cast<int>(other)).mail(task);
-        return;
+    if (moves_) [[unlikely]] {
+        if (Worker* const other = where_it_hops(); other != nullptr) {
+            other->mail(task);
+            return;
+        }
     }
     if (dispatching_) {
         batch_.push(task);

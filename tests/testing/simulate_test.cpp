@@ -71,6 +71,19 @@ TEST(Simulate, OneSeedOneRun) {
     EXPECT_GT(widths.size(), 3U) << "the seed chooses how many loops there are";
 }
 
+// Goal: the hash tells runs apart that differ only in who went on when.
+TEST(Simulate, TheHashIsOfTheChoices) {
+    std::set<std::uint64_t> hashes;
+    std::set<std::uint64_t> steps;
+    for (std::uint64_t seed = 0; seed < 300; ++seed) {
+        const SimulationReport report =
+            simulate(seed, SimulationOptions{.workers = 3}, [] { await(spawn([] { yield(); })); });
+        hashes.insert(report.hash);
+        steps.insert(report.steps);
+    }
+    EXPECT_GT(hashes.size(), steps.size());
+}
+
 // Goal: a run does not depend on the real time, nor on what the process has done before.
 TEST(Simulate, HoursTakeNoTime) {
     const auto real = std::chrono::steady_clock::now();
@@ -80,36 +93,67 @@ TEST(Simulate, HoursTakeNoTime) {
     EXPECT_LT(std::chrono::steady_clock::now() - real, std::chrono::seconds(30));
 }
 
-// Goal: what a test wants to find, a race that needs a switch in one place, is found by some seed, and
-// by that one again.
-TEST(Simulate, FindsALostUpdate) {
-    const auto count_up = [] {
-        int value = 0;
+// Goal: which of two loops is faster is decided by the seed: some seeds let the one be first, some the
+// other, and each the same one again. So is whether a task that may move does.
+TEST(Simulate, TheSeedDecidesWhoIsFirst) {
+    const SimulationOptions options{.workers = 2};
+    int first = -1;
+    bool moved = false;
+    const auto race = [&] {
+        Runtime& runtime = get_running_loop().runtime();
+        first = -1;
         std::vector<Task<void>> tasks;
-        for (int i = 0; i < 2; ++i) {
-            tasks.push_back(spawn([&value] {
-                const int seen = value;
+        for (int loop = 0; loop < 2; ++loop) {
+            tasks.push_back(runtime.loop(loop).create_task([&first, loop] {
                 yield();
-                value = seen + 1;
+                yield();
+                first = first < 0 ? loop : first;
             }));
         }
+        tasks.push_back(spawn([&moved] {
+            const Loop* const before = &get_running_loop();
+            yield();
+            moved = before != &get_running_loop();
+        }));
         for (auto& task : tasks) {
             await(task);
         }
-        if (value != 2) {
-            throw RuntimeError("lost");
-        }
     };
-    std::uint64_t seed = 0;
-    for (; seed < 1000; ++seed) {
-        try {
-            simulate(seed, count_up);
-        } catch (const RuntimeError&) {
-            break;
-        }
+    std::set<int> firsts;
+    std::set<bool> moves;
+    for (std::uint64_t seed = 0; seed < 100; ++seed) {
+        SCOPED_TRACE(seed);
+        simulate(seed, options, race);
+        const int was_first = first;
+        const bool had_moved = moved;
+        simulate(seed, options, race);
+        EXPECT_EQ(first, was_first);
+        EXPECT_EQ(moved, had_moved);
+        firsts.insert(first);
+        moves.insert(moved);
     }
-    ASSERT_LT(seed, 1000U) << "no seed shows it";
-    EXPECT_THROW(simulate(seed, count_up), RuntimeError);
+    EXPECT_EQ(firsts.size(), 2U);
+    EXPECT_EQ(moves.size(), 2U);
+}
+
+// Goal: time passes while loops are busy, a little at each step: a deadline comes in the midst of work.
+TEST(Simulate, TimePassesWhileThereIsWork) {
+    std::set<bool> late;
+    for (std::uint64_t seed = 0; seed < 100; ++seed) {
+        simulate(seed, SimulationOptions{.workers = 2}, [&late] {
+            bool done = false;
+            const auto sleeper = create_task([&done] {
+                sleep(nanoseconds(2'000));
+                done = true;
+            });
+            for (int i = 0; i < 20; ++i) {
+                yield();
+            }
+            late.insert(done);
+            await(sleeper);
+        });
+    }
+    EXPECT_EQ(late.size(), 2U) << "it always, or never, comes before 20 turns are over";
 }
 
 // Goal: when all wait for each other that is told, with the seed and with what each waits for.
