@@ -1,4 +1,3 @@
-#include <cxxabi.h>
 #include <dlfcn.h>
 #include <execinfo.h>
 
@@ -7,12 +6,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <vector>
 #include <weft/detail/loop_api.hpp>
 
+#include "base/demangle.hpp"
 #include "fiber/switch.hpp"
 #include "task/carrier.hpp"
 
@@ -72,11 +71,7 @@ std::string name_of(void* address) {
     }
     std::string name;
     if (info.dli_sname != nullptr) {
-        int status = 0;
-        char* const text = abi::__cxa_demangle(info.dli_sname, nullptr, nullptr, &status);
-        name = (status == 0 ? text : info.dli_sname);
-        std::free(text);
-        name += " ";
+        name = rt::demangled(info.dli_sname) + " ";
     }
     char offset[32];
     const std::uintptr_t base = reinterpret_cast<std::uintptr_t>(info.dli_fbase);

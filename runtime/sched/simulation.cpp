@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/check.hpp"
+#include "fiber/sanitizer.hpp"
 #include "fiber/thread_stack.hpp"
 #include "task/carrier.hpp"
 
@@ -124,7 +125,9 @@ std::size_t Simulation::start(std::function<void()> body) {
     return threads_.size() - 1;
 }
 
-void Simulation::enter() {
+// As the run loop these two are never left by a return, and what they have on their frame is looked at
+// when the sanitizers have been told that it is gone.
+WEFT_NO_INSTRUMENT void Simulation::enter() {
     Simulation& self = *of_thread();
     // Not kept in a variable of this frame, which is never left by a return.
     std::exchange(self.threads_[self.running_]->body, nullptr)();
@@ -268,7 +271,7 @@ void Simulation::take_thread_over(VirtualThread& next) noexcept {
     switch_stack(&self.context, *self.left, other.context, *other.left, nullptr, nullptr);
 }
 
-void Simulation::end() noexcept {
+WEFT_NO_INSTRUMENT void Simulation::end() noexcept {
     threads_[running_]->state = State::Ended;
     struct Ending {
         StackCache* stacks;

@@ -2,11 +2,11 @@
 
 #include <cxxabi.h>
 
-#include <cstdlib>
 #include <typeinfo>
 #include <utility>
 
 #include "base/atomic.hpp"
+#include "base/demangle.hpp"
 #include "base/log.hpp"
 #include "task/carrier.hpp"
 #include "task/task_state.hpp"
@@ -16,14 +16,6 @@ namespace {
 
 Atomic<std::uint64_t> unseen_count{0};          // relaxed: a count
 Atomic<ErrorReporter> error_reporter{nullptr};  // release when set -> report's acquire
-
-std::string demangled(const char* name) {
-    int status = 0;
-    char* const text = abi::__cxa_demangle(name, nullptr, nullptr, &status);
-    std::string result = status == 0 ? text : name;
-    std::free(text);
-    return result;
-}
 
 void report(ErrorReport&& what) {
     const ErrorReporter reporter = error_reporter.load(acquire);
