@@ -25,6 +25,7 @@ struct LoopMetrics {
     std::uint64_t turns = 0;           ///< iterations
     std::uint64_t ring_overflows = 0;  ///< times more was ready than thieves could see
     std::uint64_t stacks_refused = 0;  ///< times a task had to wait for a stack
+    std::uint64_t rescued = 0;         ///< tasks and I/O events seen to for it while it was stuck
 };
 
 /// What a runtime has counted, loop by loop.

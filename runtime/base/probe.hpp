@@ -19,7 +19,7 @@ private:
     Atomic<std::uint64_t> value_{0};
 };
 
-/// What one worker counts, always on. Only the worker's own thread writes.
+/// What one worker counts, always on. Only the worker's own thread writes, but for the rescuer's.
 struct alignas(kCacheLine) WorkerCounters {
     Counter tasks_spawned;   ///< tasks made by code that ran on this worker
     Counter tasks_run;       ///< times a task was started or resumed here
@@ -38,6 +38,10 @@ struct alignas(kCacheLine) WorkerCounters {
     Counter turns;           ///< iterations of the loop
     Counter ring_overflows;  ///< times the public ring was full
     Counter stacks_refused;  ///< times a stack could not be had
+    Counter rescued_timers;  ///< of the rescuer: deadlines of this worker that it fired
+    Counter rescued_events;  ///< of the rescuer: I/O events of this worker that it saw to
+    Counter
+        rescued_tasks;  ///< of the rescuer: stealable tasks that it took from this worker's backlog
 };
 
 }  // namespace weft::rt

@@ -20,11 +20,13 @@ LoopMetrics read(const rt::WorkerCounters& counters) {
         .wakes_sent = counters.wakes_sent.get(),
         .wakes_received = counters.wakes_received.get(),
         .polls = counters.polls.get(),
-        .events = counters.events.get(),
-        .timers_fired = counters.timers_fired.get(),
+        .events = counters.events.get() + counters.rescued_events.get(),
+        .timers_fired = counters.timers_fired.get() + counters.rescued_timers.get(),
         .turns = counters.turns.get(),
         .ring_overflows = counters.ring_overflows.get(),
         .stacks_refused = counters.stacks_refused.get(),
+        .rescued = counters.rescued_timers.get() + counters.rescued_events.get() +
+                   counters.rescued_tasks.get(),
     };
 }
 
@@ -59,6 +61,7 @@ LoopMetrics Metrics::total() const noexcept {
         sum.turns += loop.turns;
         sum.ring_overflows += loop.ring_overflows;
         sum.stacks_refused += loop.stacks_refused;
+        sum.rescued += loop.rescued;
     }
     return sum;
 }

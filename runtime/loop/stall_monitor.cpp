@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <new>
 #include <string>
+#include <utility>
 
 #include "base/log.hpp"
 #include "loop/dump.hpp"
@@ -14,7 +15,6 @@ namespace weft::rt {
 namespace {
 
 using std::chrono::nanoseconds;
-using std::chrono::steady_clock;
 
 // How often it looks, within the time that is slow.
 constexpr int kLooks = 4;
@@ -63,19 +63,12 @@ void StallMonitor::watch() {
 
 void StallMonitor::look(int index, Seen& seen, nanoseconds slow) {
     Worker& worker = scheduler_.worker(index);
-    const std::uint64_t progress = worker.counters.tasks_run.get() +
-                                   worker.counters.callbacks_run.get() +
-                                   worker.counters.turns.get();
-    const auto now = steady_clock::now();
-    if (progress != seen.progress || worker.sleeps_undisturbed() || !worker.driven()) {
-        seen = {progress, now, false};
-        return;
+    const nanoseconds kept(seen.progress.kept(worker, monotonic_now()));
+    if (kept < slow) {
+        seen.reported = false;
+    } else if (!std::exchange(seen.reported, true)) {
+        report(worker, index, kept);
     }
-    if (seen.reported || now - seen.since < slow) {
-        return;
-    }
-    seen.reported = true;
-    report(worker, index, now - seen.since);
 }
 
 void StallMonitor::report(Worker& worker, int index, nanoseconds kept) noexcept {

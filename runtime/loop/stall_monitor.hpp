@@ -2,11 +2,11 @@
 
 #include <chrono>
 #include <condition_variable>
-#include <cstdint>
 #include <mutex>
 #include <thread>
 #include <vector>
 
+#include "sched/progress.hpp"
 #include "sched/scheduler.hpp"
 
 namespace weft::rt {
@@ -26,8 +26,7 @@ public:
 
 private:
     struct Seen {
-        std::uint64_t progress = ~std::uint64_t{0};  // none yet: the first look is news
-        std::chrono::steady_clock::time_point since;
+        Progress progress;
         bool reported = false;
     };
 

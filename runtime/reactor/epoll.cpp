@@ -30,6 +30,7 @@ public:
 
     int wait(Nanos timeout) noexcept override;
     void dispatch() noexcept override;
+    int rescue() noexcept override;
     int fd() const noexcept override { return epoll_.get(); }
     void wake() noexcept override;
     std::error_code attach(int fd, bool ready, Descriptor*& descriptor) noexcept override;
@@ -37,10 +38,16 @@ public:
     void end(Descriptor& descriptor) noexcept override;
 
 private:
+    using Events = std::array<epoll_event, kEventsPerPoll>;
+
+    [[nodiscard]] int collect(Nanos timeout, Events& events) noexcept;
+    /// False for the wake-up's own event.
+    [[nodiscard]] bool wake_tasks(const epoll_event& event, detail::WokenList& woken) noexcept;
+
     Birthplace birthplace_;  // a child of fork() must leave its parent's epoll alone
     UniqueFd epoll_;
     UniqueFd wakeup_;
-    std::array<epoll_event, kEventsPerPoll> events_{};
+    Events events_{};
     int event_count_ = 0;
     DescriptorTable table_;
 };
@@ -69,6 +76,11 @@ std::error_code EpollReactor::open() noexcept {
 }
 
 int EpollReactor::wait(Nanos timeout) noexcept {
+    event_count_ = collect(timeout, events_);
+    return event_count_;
+}
+
+int EpollReactor::collect(Nanos timeout, Events& events) noexcept {
     WEFT_CHECK(
         birthplace_.is_here(),
         "a loop goes on in a child process of fork(), where its thread can only exec or _exit"
@@ -81,7 +93,7 @@ int EpollReactor::wait(Nanos timeout) noexcept {
         until = &limit;
     }
     int count =
-        checked(::epoll_pwait2, epoll_.get(), events_.data(), kEventsPerPoll, until, nullptr);
+        checked(::epoll_pwait2, epoll_.get(), events.data(), kEventsPerPoll, until, nullptr);
     if (count == -ENOSYS || count == -EPERM) [[unlikely]] {
         // An older kernel, or a sandbox that does not know the call: milliseconds, rounded up.
         constexpr Nanos kMilli = 1'000'000;
@@ -89,39 +101,71 @@ int EpollReactor::wait(Nanos timeout) noexcept {
             timeout == kNever
                 ? -1
                 : static_cast<int>(std::min<Nanos>((timeout + kMilli - 1) / kMilli, 1'000'000));
-        count = checked(::epoll_wait, epoll_.get(), events_.data(), kEventsPerPoll, milliseconds);
+        count = checked(::epoll_wait, epoll_.get(), events.data(), kEventsPerPoll, milliseconds);
     }
     WEFT_CHECK(count >= 0 || count == -EINTR, "epoll_wait failed");
-    event_count_ = std::max(count, 0);
-    return event_count_;
+    return std::max(count, 0);
 }
 
 void EpollReactor::dispatch() noexcept {
+    detail::WokenList woken;
+    for (int i = 0; i < event_count_; ++i) {
+        static_cast<void>(wake_tasks(events_[static_cast<std::size_t>(i)], woken));
+    }
+    event_count_ = 0;
+}
+
+int EpollReactor::rescue() noexcept {
+    Events events;  // NOLINT: filled by the kernel
+    const int count = collect(0, events);
+    int told = 0;
+    {
+        detail::WokenList woken;
+        for (int i = 0; i < count; ++i) {
+            told += wake_tasks(events[static_cast<std::size_t>(i)], woken) ? 1 : 0;
+        }
+    }
+    if (told < count) {
+        wake();  // the edge is gone, and the loop may be about to sleep for it
+    }
+    return told;
+}
+
+bool EpollReactor::wake_tasks(const epoll_event& event, detail::WokenList& woken) noexcept {
     constexpr std::uint32_t kReadable = EPOLLIN | EPOLLRDHUP | EPOLLPRI | EPOLLERR | EPOLLHUP;
     constexpr std::uint32_t kWritable = EPOLLOUT | EPOLLERR | EPOLLHUP;
     constexpr std::uint32_t kBroken = EPOLLERR | EPOLLHUP;
     constexpr std::uint32_t kEnded = EPOLLRDHUP | kBroken;
-    detail::WokenList woken;
-    for (int i = 0; i < event_count_; ++i) {
-        const epoll_event& event = events_[static_cast<std::size_t>(i)];
-        if (event.data.u64 == kWakeTag) {
-            continue;
-        }
-        Descriptor* const descriptor = table_.find(event.data.u64);
-        if (descriptor == nullptr) {
-            continue;  // closed by somebody earlier in this batch, or elsewhere
-        }
-        if ((event.events & EPOLLPRI) != 0) {
-            descriptor->set_urgent(true);
-        }
-        if ((event.events & kReadable) != 0) {
-            descriptor->readiness(Direction::Read).set(woken, (event.events & kEnded) != 0);
-        }
-        if ((event.events & kWritable) != 0) {
-            descriptor->readiness(Direction::Write).set(woken, (event.events & kBroken) != 0);
-        }
+    if (event.data.u64 == kWakeTag) {
+        return false;
     }
-    event_count_ = 0;
+    Descriptor* const descriptor = table_.find(event.data.u64);
+    if (descriptor == nullptr) {
+        return true;  // closed by somebody earlier in this batch, or elsewhere
+    }
+    // Another thread may close it now, and the slot be given out again: a hint is harmless there, the
+    // end of another connection is not.
+    const bool for_good = (event.events & kEnded) != 0;
+    if (for_good && !descriptor->use()) {
+        return true;
+    }
+    if (for_good && table_.find(event.data.u64) != descriptor) {
+        descriptor->unuse();
+        return true;
+    }
+    if ((event.events & EPOLLPRI) != 0) {
+        descriptor->set_urgent(true);
+    }
+    if ((event.events & kReadable) != 0) {
+        descriptor->readiness(Direction::Read).set(woken, (event.events & kEnded) != 0);
+    }
+    if ((event.events & kWritable) != 0) {
+        descriptor->readiness(Direction::Write).set(woken, (event.events & kBroken) != 0);
+    }
+    if (for_good) {
+        descriptor->unuse();
+    }
+    return true;
 }
 
 void EpollReactor::wake() noexcept {

@@ -32,6 +32,9 @@ public:
 
     /// Readable while wait(0) would find something.
     [[nodiscard]] virtual int fd() const noexcept = 0;
+    /// Has what has happened wake its tasks now, for a loop that does not come round. Returns how many
+    /// events there were.
+    virtual int rescue() noexcept = 0;
     /// Ends the current or the next wait(). One system call: called once per sleep.
     virtual void wake() noexcept = 0;
     /// Watches a non-blocking descriptor, which it owns from here on; on failure the caller does.

@@ -24,7 +24,7 @@ namespace weft::rt {
 /// asleep since. Model: tests/model/mailbox_model_test.cpp.
 ///
 /// Edges: push's and notify's CAS -> drain's exchange, which follows where try_park fails, and each
-/// sleep. So these two only move the word: relaxed.
+/// sleep. So these two only move the word: relaxed, but for what unpark acquires from a rescuer.
 template <class Node, template <class> class AtomicOf = Atomic>
 class Mailbox {
 public:
@@ -79,7 +79,16 @@ public:
     /// Awake again; whatever came meanwhile stays for drain(). True: nobody had written a wake-up.
     bool unpark() noexcept {
         std::uintptr_t expected = kAsleep;
-        return word_.compare_exchange_strong(expected, kEmpty, relaxed, relaxed);
+        return word_.compare_exchange_strong(expected, kEmpty, acquire, acquire);
+    }
+
+    // ---- the rescuer
+
+    /// Whether the loop sleeps: an RMW, so that a loop which wakes up after it sees what the caller did
+    /// before. Edge: its release -> unpark's acquire, also by way of a push in between.
+    [[nodiscard]] bool look_closely_whether_asleep() noexcept {
+        std::uintptr_t expected = kAsleep;
+        return word_.compare_exchange_strong(expected, kAsleep, acq_rel, acquire);
     }
 
 private:

@@ -174,6 +174,9 @@ void Scheduler::bind_thread(int index) {
 }
 
 void Scheduler::start_threads(int first) {
+    if (width() > 1 && simulation_ == nullptr && virtual_clock_ == nullptr) {
+        rescuer_.start(options_.name);
+    }
     threads_.resize(workers_.size());
     for (int index = first; index < width(); ++index) {
         if (!has_thread(index)) {
@@ -248,6 +251,7 @@ void Scheduler::run_thread(int index) {
 }
 
 const std::vector<int>& Scheduler::stop_threads(Nanos deadline) {
+    rescuer_.stop();
     stuck_.clear();
     for (int index = 0; index < width(); ++index) {
         if (has_thread(index)) {
@@ -286,6 +290,11 @@ void Scheduler::notify(Worker* from) noexcept {
         if (wake_one(from) != Idle<>::Choice::Again) {
             return;
         }
+    }
+}
+
+void Scheduler::notify_anyway() noexcept {
+    while (idle_.anybody() && wake_one(nullptr) == Idle<>::Choice::Again) {
     }
 }
 

@@ -15,6 +15,7 @@
 #include "sched/idle.hpp"
 #include "sched/inbox.hpp"
 #include "sched/pinning.hpp"
+#include "sched/rescuer.hpp"
 #include "sched/simulation.hpp"
 #include "sched/virtual_clock.hpp"
 #include "sched/worker.hpp"
@@ -55,7 +56,7 @@ public:
     [[nodiscard]] bool has_thread(int index) const noexcept;
     /// Binds the calling thread as planned for worker `index`.
     void bind_thread(int index);
-    /// Ends the loops of the threads that start_threads made, and waits for them until `deadline`
+    /// Ends the rescuer, and the loops of the threads that start_threads made, and waits for them until `deadline`
     /// of thread_time().
     /// Returns those that did not leave their loop: their threads are left to themselves.
     [[nodiscard]] const std::vector<int>& stop_threads(Nanos deadline);
@@ -73,6 +74,9 @@ public:
     /// Wakes one sleeping worker for stealable work, unless somebody is looking already. `from`:
     /// who asks; null for a thread outside.
     void notify(Worker* from) noexcept;
+    /// The same for somebody who has seen work that nobody has come for: those who search may be stuck.
+    void notify_anyway() noexcept;
+    [[nodiscard]] Rescuer& rescuer() noexcept { return rescuer_; }
     [[nodiscard]] Idle<>& idle() noexcept { return idle_; }
     [[nodiscard]] Inbox<TaskState>& inbox() noexcept { return inbox_; }
     [[nodiscard]] bool hop() const noexcept { return options_.hop; }
@@ -134,6 +138,7 @@ private:
     Inbox<TaskState> inbox_;
     Atomic<bool> stealable_seen_{false};  // relaxed: set before the work is published
     Atomic<int> visitors_{0};
+    Rescuer rescuer_{*this};
     std::vector<std::unique_ptr<Worker>> workers_;
     struct Thread {
         std::thread real;

@@ -50,6 +50,7 @@ public:
         return 0;
     }
     void dispatch() noexcept override {}
+    int rescue() noexcept override { return 0; }
     [[nodiscard]] int fd() const noexcept override { return -1; }
     void wake() noexcept override {
         WEFT_CHECK(

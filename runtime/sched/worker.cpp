@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <new>
+#include <optional>
 
 #include "base/check.hpp"
 #include "fiber/sanitizer.hpp"
@@ -18,7 +19,6 @@ constexpr int kRunsPerTurn = 64;
 constexpr int kQuantum = 32;
 // How long I/O and timers may wait for a loop that always has something ready. Checked each turn.
 constexpr std::uint64_t kPollEveryMicroseconds = 100;
-constexpr std::size_t kCompactTimersAt = 128;
 
 Atomic<std::uint64_t> next_life{1};  // relaxed: numbers need only differ
 
@@ -41,11 +41,12 @@ Worker::Worker(Setup setup)
       in_place_(setup.scheduler.in_place()),
       hop_(setup.scheduler.hop() && shared_),
       moves_(hop_ || simulation_ != nullptr),
-      compact_at_(kCompactTimersAt),
       ticks_per_microsecond_(
           simulation_ == nullptr ? ticks_per_microsecond() : Simulation::kTicksPerMicrosecond
       ),
       poll_every_(kPollEveryMicroseconds * ticks_per_microsecond_),
+      backlog_(shared_),
+      timers_(shared_),
       inbox_token_(setup.scheduler.inbox().make_token()) {
     sink = this;
     run_loop = &Worker::run_loop_entry;
@@ -68,14 +69,8 @@ void Worker::drop_callbacks() noexcept {
     while (Runnable* const runnable = pinned_.pop()) {
         drop(runnable);
     }
-    while (!timers_.empty()) {
-        drop_deadline(timers_.pop());
-    }
-}
-
-void Worker::drop_deadline(const Deadline& deadline) noexcept {
-    if (deadline.target->kind == Runnable::Kind::Callback) {
-        static_cast<Callback&>(*deadline.target).release();
+    while (const std::optional<Deadline> deadline = timers_.take_due(kNever)) {
+        drop(deadline->target);
     }
 }
 
@@ -93,6 +88,7 @@ void Worker::drive() {
     exceptions = exception_state_of_thread();
     set_current_carrier(this);
     driven_.store(true, release);
+    scheduler_.rescuer().wake();  // by a lock, as nothing else orders this with its look at driven_
     if (VirtualClock* const clock = scheduler_.virtual_clock(); clock != nullptr) {
         clock->end_sleep(index_);
     }
@@ -144,7 +140,7 @@ Nanos Worker::longest_wait() noexcept {
     if (has_ready() || !mailbox_.looks_asleep() || !scheduler_.inbox().looks_empty()) {
         return 0;
     }
-    return timers_.empty() ? kNever : std::max<Nanos>(timers_.next() - clock_.now(), 0);
+    return timers_.none() ? kNever : std::max<Nanos>(timers_.next() - clock_.now(), 0);
 }
 
 WEFT_NO_INSTRUMENT void Worker::leave() noexcept {
@@ -276,7 +272,7 @@ void Worker::run_next(TaskState& task) noexcept {
 
 /// Begins the next turn where nothing but the ready queues needs to be looked at.
 bool Worker::cheap_turn() noexcept {
-    if (runs_until_turn_ <= 0 || !mailbox_.looks_empty() || !timers_.empty() || !has_ready()) {
+    if (runs_until_turn_ <= 0 || !mailbox_.looks_empty() || !timers_.none() || !has_ready()) {
         return false;
     }
     begin_turn();
@@ -323,7 +319,7 @@ void Worker::turn() noexcept {
     } else {
         idle();
     }
-    if (!timers_.empty()) {
+    if (!timers_.none()) {
         fire_timers();
     }
     if ((searching_ || owes_look_) && has_ready()) [[unlikely]] {
@@ -348,19 +344,19 @@ void Worker::dispatch() noexcept {
 
 void Worker::fire_timers() noexcept {
     const Nanos now = clock_.now();
-    while (timers_.next() <= now) {
-        const Deadline deadline = timers_.pop();
-        if (deadline.target->kind == Runnable::Kind::Callback) {
-            if (static_cast<Callback&>(*deadline.target).cancelled()) {
-                drop_deadline(deadline);
+    while (const std::optional<Deadline> deadline = timers_.take_due(now)) {
+        if (deadline->target->kind == Runnable::Kind::Callback) {
+            auto& callback = static_cast<Callback&>(*deadline->target);
+            if (callback.cancelled()) {
+                callback.release();
                 continue;
             }
             counters.timers_fired.add();
-            push_pinned(*deadline.target);
+            push_pinned(callback);
             continue;
         }
-        auto& task = static_cast<TaskState&>(*deadline.target);
-        if (task.sleep.claim(deadline.epoch, WakeReason::TimedOut)) {
+        auto& task = static_cast<TaskState&>(*deadline->target);
+        if (task.sleep.claim(deadline->epoch, WakeReason::TimedOut)) {
             counters.timers_fired.add();
             submit(task);
         }
@@ -368,33 +364,23 @@ void Worker::fire_timers() noexcept {
 }
 
 void Worker::arm(TaskState& task, std::uint64_t epoch, Nanos when) {
-    compact_timers();
-    timers_.add(when, {&task, epoch});
+    timers_.add(when, {&task, epoch}, &Worker::drop_if_stale);
 }
 
 void Worker::post_at(Nanos when, Callback& callback) {
-    compact_timers();
-    timers_.add(when, {&callback, 0});
+    timers_.add(when, {&callback, 0}, &Worker::drop_if_stale);
 }
 
-/// Most deadlines are cancelled before they come; when half of them may be stale, one pass over all
-/// is paid for by the additions since the last.
-void Worker::compact_timers() {
-    if (timers_.size() < compact_at_) [[likely]] {
-        return;
+bool Worker::drop_if_stale(const Deadline& deadline) noexcept {
+    if (deadline.target->kind == Runnable::Kind::Task) {
+        return static_cast<TaskState*>(deadline.target)->sleep.epoch() != deadline.epoch;
     }
-    timers_.compact([](const Deadline& deadline) {
-        if (deadline.target->kind == Runnable::Kind::Task) {
-            return static_cast<TaskState*>(deadline.target)->sleep.epoch() != deadline.epoch;
-        }
-        auto& callback = static_cast<Callback&>(*deadline.target);
-        if (!callback.cancelled()) {
-            return false;
-        }
-        callback.release();
-        return true;
-    });
-    compact_at_ = std::max(kCompactTimersAt, 2 * timers_.size());
+    auto& callback = static_cast<Callback&>(*deadline.target);
+    if (!callback.cancelled()) {
+        return false;
+    }
+    callback.release();
+    return true;
 }
 
 bool Worker::can_start() noexcept {

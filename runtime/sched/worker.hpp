@@ -9,8 +9,9 @@
 #include "base/intrusive_list.hpp"
 #include "base/rng.hpp"
 #include "reactor/reactor.hpp"
-#include "reactor/timer_heap.hpp"
+#include "sched/backlog.hpp"
 #include "sched/inbox.hpp"
+#include "sched/loop_timers.hpp"
 #include "sched/mailbox.hpp"
 #include "sched/next_slot.hpp"
 #include "sched/public_ring.hpp"
@@ -81,6 +82,16 @@ public:
     [[nodiscard]] Reactor& reactor() noexcept { return *reactor_; }
     [[nodiscard]] Scheduler& scheduler() noexcept { return scheduler_; }
 
+    // ---- the rescuer
+
+    /// Does for this loop, which does not come round, what others may do: see rescuer.hpp. Safe at any
+    /// moment, on a thread that runs no loop; one at a time.
+    void rescue() noexcept;
+    /// Whether the loop sleeps, as RMWs see it: see Doze.
+    [[nodiscard]] bool sleeps_for_sure() noexcept {
+        return !driven() || mailbox_.look_closely_whether_asleep();
+    }
+
     // ---- Sink
 
     void submit(TaskState& task) noexcept override;
@@ -104,12 +115,6 @@ public:
     [[nodiscard]] const std::vector<VictimGroup>& victims() const noexcept { return victims_; }
 
 private:
-    /// A deadline: of a sleep, or of a callback (then it holds a reference).
-    struct Deadline {
-        Runnable* target;
-        std::uint64_t epoch;
-    };
-
     [[noreturn]] static void run_loop_entry();
     void run_callback(Callback& callback) noexcept;
     [[noreturn]] void leave() noexcept;
@@ -119,7 +124,6 @@ private:
     void push_stealable(TaskState& task) noexcept;
     [[nodiscard]] Worker* where_it_hops() noexcept;
     void push_ring(TaskState& task) noexcept;
-    void push_backlog(Runnable& task) noexcept;
     void refill_ring() noexcept;
     void publish_batch() noexcept;
     void submit_from_outside(TaskState& task) noexcept;
@@ -131,7 +135,7 @@ private:
     [[nodiscard]] TaskState* take_stealable() noexcept;
     [[nodiscard]] TaskState* take_inbox() noexcept;
     [[nodiscard]] bool has_stealable() const noexcept {
-        return !ring_.looks_empty() || !slot_.looks_empty() || !backlog_.empty();
+        return !ring_.looks_empty() || !slot_.looks_empty() || !backlog_.looks_empty();
     }
     [[nodiscard]] bool has_ready() const noexcept {
         return !pinned_.empty() || next_up_ != nullptr || has_stealable();
@@ -147,8 +151,7 @@ private:
     void poll(Nanos timeout) noexcept;
     void dispatch() noexcept;
     void fire_timers() noexcept;
-    void compact_timers();
-    static void drop_deadline(const Deadline& deadline) noexcept;
+    [[nodiscard]] static bool drop_if_stale(const Deadline& deadline) noexcept;
     [[nodiscard]] bool set_aside_without_stack(Runnable& runnable) noexcept;
 
     // nothing to do (worker_idle.cpp)
@@ -167,7 +170,7 @@ private:
     void hand_search_on() noexcept;
     [[nodiscard]] std::uint32_t traffic() noexcept;
     [[nodiscard]] bool deadline_is_due() noexcept {
-        return !timers_.empty() && timers_.next() <= clock_.now();
+        return !timers_.none() && timers_.next() <= clock_.now();
     }
     void nap_longer() noexcept;
     /// In a simulation another thread may go on here.
@@ -196,25 +199,23 @@ private:
     const bool moves_;     // the same, or a simulation, where some do
 
     IntrusiveFifo<Runnable> pinned_;
-    std::uint64_t pinned_pushed_ = 0;  // ever
-    std::uint64_t pinned_popped_ = 0;  // ever
-    std::uint64_t snapshot_end_ = 0;   // this turn runs those pushed before
-    int quantum_ = 0;                  // how many stealable ones
-    int runs_until_turn_ = 0;          // direct switches until a turn may no longer be cut short
-    int slot_streak_ = 0;              // tasks taken from the slot in a row
-    Runnable* next_up_ = nullptr;      // chosen already, but the run loop has to start it
-    IntrusiveFifo<Runnable> backlog_;  // stealable, for when the ring has room
-    std::size_t backlog_size_ = 0;
+    std::uint64_t pinned_pushed_ = 0;    // ever
+    std::uint64_t pinned_popped_ = 0;    // ever
+    std::uint64_t snapshot_end_ = 0;     // this turn runs those pushed before
+    int quantum_ = 0;                    // how many stealable ones
+    int runs_until_turn_ = 0;            // direct switches until a turn may no longer be cut short
+    int slot_streak_ = 0;                // tasks taken from the slot in a row
+    Runnable* next_up_ = nullptr;        // chosen already, but the run loop has to start it
     IntrusiveFifo<Runnable> set_aside_;  // fresh tasks for which there was no stack
     IntrusiveFifo<Runnable> batch_;      // stealable tasks woken by this visit to the reactor
     std::size_t batch_size_ = 0;
     bool dispatching_ = false;
-    TimerHeap<Deadline> timers_;
-    std::size_t compact_at_;
     std::uint64_t last_poll_ = 0;  // ticks()
     const std::uint64_t ticks_per_microsecond_;
     const std::uint64_t poll_every_;
     std::uint64_t turns_driven_ = 0;
+    Backlog<Runnable> backlog_;  // stealable, for when the ring has room
+    LoopTimers timers_;
     Inbox<TaskState>::Token inbox_token_;
 
     bool searching_ = false;

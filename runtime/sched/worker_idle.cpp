@@ -224,7 +224,7 @@ void Worker::sleep_in_reactor(Nanos longest) noexcept {
     if (scheduler_.virtual_clock() != nullptr) [[unlikely]] {
         sleep_in_virtual_time(longest);
     } else {
-        if (!timers_.empty()) {
+        if (!timers_.none()) {
             longest = std::min(longest, std::max<Nanos>(timers_.next() - clock_.now(), 0));
         }
         counters.events.add(static_cast<std::uint64_t>(reactor_->wait(longest)));
@@ -234,6 +234,7 @@ void Worker::sleep_in_reactor(Nanos longest) noexcept {
     if (!mailbox_.unpark()) {
         counters.wakes_received.add();
     }
+    scheduler_.rescuer().tell_awake();
 }
 
 /// What has happened by itself comes before a jump of the clock.

@@ -1,6 +1,8 @@
 #include <algorithm>
 #include <array>
+#include <cstdint>
 
+#include "base/check.hpp"
 #include "sched/scheduler.hpp"
 #include "sched/worker.hpp"
 
@@ -26,24 +28,20 @@ void Worker::push_pinned(Runnable& runnable) noexcept {
 
 /// To the ring's back, or behind it when it is full: then thieves have enough to take.
 void Worker::push_ring(TaskState& task) noexcept {
-    if (!backlog_.empty() || !ring_.push(task, shared_)) [[unlikely]] {
+    if (!backlog_.looks_empty() || !ring_.push(task, shared_)) [[unlikely]] {
         counters.ring_overflows.add();
-        push_backlog(task);
+        backlog_.push(task);
     }
 }
 
-void Worker::push_backlog(Runnable& task) noexcept {
-    backlog_.push(task);
-    ++backlog_size_;
-}
-
 void Worker::refill_ring() noexcept {
-    const auto count =
-        static_cast<std::uint32_t>(std::min<std::size_t>(ring_.room(), backlog_size_));
-    backlog_size_ -= count;
-    ring_.push_batch(
-        count, [this] { return static_cast<TaskState*>(backlog_.pop()); }, shared_
-    );
+    backlog_.take(ring_.room(), [this](std::size_t count, auto take) {
+        ring_.push_batch(
+            static_cast<std::uint32_t>(count),
+            [take] { return static_cast<TaskState*>(take()); },
+            shared_
+        );
+    });
 }
 
 /// For tests: the loop that a stealable task which became ready here moves to; null where it stays.
@@ -92,7 +90,7 @@ void Worker::publish_batch() noexcept {
     }
     scheduler_.saw_stealable();
     const auto count = static_cast<std::uint32_t>(
-        std::min<std::size_t>(batch_size_, backlog_.empty() ? ring_.room() : 0)
+        std::min<std::size_t>(batch_size_, backlog_.looks_empty() ? ring_.room() : 0)
     );
     if (count > 0) {
         ring_.push_batch(
@@ -100,7 +98,7 @@ void Worker::publish_batch() noexcept {
         );
     }
     while (Runnable* const rest = batch_.pop()) {
-        push_backlog(*rest);
+        backlog_.push(*rest);
     }
     // The owner runs one of them itself.
     if (shared_ && batch_size_ > 1) {
@@ -205,7 +203,7 @@ TaskState* Worker::take_stealable() noexcept {
     if (TaskState* const task = ring_.pop(shared_); task != nullptr) {
         return task;
     }
-    if (!backlog_.empty()) [[unlikely]] {
+    if (!backlog_.looks_empty()) [[unlikely]] {
         refill_ring();
         if (shared_) {
             scheduler_.notify(this);
@@ -242,7 +240,7 @@ void Worker::give_stealable_away() noexcept {
     for (;;) {
         TaskState* task = slot_.take(shared_);
         if (task == nullptr) {
-            if (ring_.looks_empty() && !backlog_.empty()) {
+            if (ring_.looks_empty() && !backlog_.looks_empty()) {
                 refill_ring();
             }
             task = ring_.pop(shared_);
@@ -256,6 +254,49 @@ void Worker::give_stealable_away() noexcept {
         }
     }
     scheduler_.notify(this);
+}
+
+void Worker::rescue() noexcept {
+    WEFT_CHECK(shared_, "the only loop of a runtime is rescued");
+    counters.rescued_events.add(static_cast<std::uint64_t>(reactor_->rescue()));
+    IntrusiveFifo<Runnable> due;
+    timers_.rescue(clock_.now(), [&due](const Deadline& deadline) {
+        if (deadline.target->kind == Runnable::Kind::Callback) {
+            due.push(*deadline.target);
+            return true;
+        }
+        auto& task = static_cast<TaskState&>(*deadline.target);
+        if (task.sleep.claim(deadline.epoch, WakeReason::TimedOut)) {
+            due.push(task);
+            return true;
+        }
+        // Its task, which the loop runs now, may be on its way into this very sleep.
+        return task.sleep.epoch() != deadline.epoch;
+    });
+    while (Runnable* const runnable = due.pop()) {
+        counters.rescued_timers.add();
+        if (runnable->kind == Runnable::Kind::Task) {
+            submit_from_outside(static_cast<TaskState&>(*runnable));
+        } else {
+            mail(*runnable);
+        }
+    }
+    IntrusiveFifo<Runnable> stealable;
+    backlog_.take(SIZE_MAX, [&stealable](std::size_t count, auto take) {
+        for (std::size_t i = 0; i < count; ++i) {
+            stealable.push(*take());
+        }
+    });
+    while (Runnable* const runnable = stealable.pop()) {
+        if (scheduler_.inbox().put(static_cast<TaskState&>(*runnable))) {
+            counters.rescued_tasks.add();
+        } else {
+            backlog_.push(*runnable);  // without memory it waits here
+        }
+    }
+    if (!scheduler_.inbox().looks_empty() || !ring_.looks_empty() || !slot_.looks_empty()) {
+        scheduler_.notify_anyway();
+    }
 }
 
 /// Takes a share of what came from outside: one to run, the rest into the ring.

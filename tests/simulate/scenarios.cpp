@@ -19,6 +19,7 @@ const std::vector<Scenario>& scenarios() {
         {"sleepers", sleepers, nullptr},
         {"stop_with_parked", nullptr, stop_with_parked},
         {"threads_outside", nullptr, threads_outside},
+        {"rescues", nullptr, rescues},
         {"planted_lost_item", planted_lost_item, nullptr, true},
         {"planted_two_holders", planted_two_holders, nullptr, true},
         {"planted_lost_wake_up", planted_lost_wake_up, nullptr, true},

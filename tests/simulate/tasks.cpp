@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "sched/simulation.hpp"
+#include "sched/worker.hpp"
 
 namespace weft::simulate {
 namespace {
@@ -33,6 +34,42 @@ int tree(World& world, int depth) {
         sum += await(child);
     }
     return sum;
+}
+
+/// Sleeps and deadlines, some of which are in vain, and enough tasks at once for a backlog.
+void busy_with_deadlines(World& world) {
+    std::vector<Task<void>> tasks;
+    for (int i = world.between(1, 5); i > 0; --i) {
+        tasks.push_back(world.start([&world] {
+            for (int k = 0; k < 3; ++k) {
+                const nanoseconds length(world.below(30'000));
+                const auto until = get_running_loop().time() + length;
+                sleep(length);
+                world.expect(get_running_loop().time() >= until, "a sleep ended early");
+                try {
+                    timeout(nanoseconds(world.below(30'000)), [] { sleep(std::chrono::hours(1)); });
+                    world.expect(false, "a sleep of an hour has ended");
+                } catch (const TimeoutError&) {
+                }
+                timeout(std::chrono::hours(1), [&world] { world.dawdle(); });
+            }
+        }));
+    }
+    int called = 0;
+    constexpr int kCalls = 3;
+    for (int i = 0; i < kCalls; ++i) {
+        get_running_loop().call_later(nanoseconds(world.below(50'000)), [&called] { ++called; });
+    }
+    int ran = 0;
+    const int count = world.one_in(4) ? 300 : 0;
+    for (int i = 0; i < count; ++i) {
+        tasks.push_back(spawn([&ran] { ++ran; }));
+    }
+    await_all(tasks);
+    while (called < kCalls) {
+        sleep(microseconds(10));
+    }
+    world.expect_equal(ran, count, "tasks that ran");
 }
 
 }  // namespace
@@ -271,6 +308,42 @@ void stop_with_parked(World& world) {
         runtime.shutdown();
         world.expect_equal(unwound, begun, "tasks that a shutdown has unwound");
     }
+}
+
+// Goal: a loop may be rescued at any moment, also when it needs no help: nothing is lost, nothing comes
+// twice, and what is pinned stays.
+void rescues(World& world) {
+    RuntimeOptions options;
+    options.handle_sigint = false;
+    Runtime runtime(options);
+    runtime.start();
+    rt::Simulation& simulation = *rt::Simulation::of_thread();
+    bool ended = false;
+    static_cast<void>(simulation.start([&] {
+        // One loop has nobody to help it, and no lock for that.
+        for (int i = runtime.workers() > 1 ? world.between(1, 30) : 0; i > 0; --i) {
+            simulation.sleep_for(world.below(10'000));
+            Loop& loop = runtime.loop(world.below(runtime.workers()));
+            static_cast<rt::Worker&>(*loop.sink()).rescue();
+        }
+        ended = true;
+    }));
+    std::vector<Task<void>> mains;
+    for (int i = 0; i < runtime.workers(); ++i) {
+        Loop& loop = runtime.loop(i);
+        mains.push_back(loop.create_task([&world, &loop] {
+            busy_with_deadlines(world);
+            world.expect(&get_running_loop() == &loop, "a pinned task has moved");
+        }));
+    }
+    for (const Task<void>& main : mains) {
+        main.wait();
+        main.result();
+    }
+    while (!ended) {
+        simulation.sleep_for(1'000);
+    }
+    runtime.shutdown();
 }
 
 // Goal: threads that run no loop may make tasks, call back, finish futures and wait for them.

@@ -10,6 +10,7 @@ void groups_and_timeouts(World& world);
 void gathers(World& world);
 void sleepers(World& world);
 void stop_with_parked(World& world);
+void rescues(World& world);
 void threads_outside(World& world);
 
 }  // namespace weft::simulate

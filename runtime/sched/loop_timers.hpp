@@ -1,0 +1,111 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+
+#include "base/atomic.hpp"
+#include "reactor/timer_heap.hpp"
+#include "sched/rescue_lock.hpp"
+#include "task/task_state.hpp"
+
+namespace weft::rt {
+
+/// A deadline: of a sleep, or of a callback (then it holds a reference).
+struct Deadline {
+    detail::Runnable* target;
+    std::uint64_t epoch;
+};
+
+/// The deadlines of one loop. The loop adds and takes them; while it does not come round, the rescuer
+/// takes those that are due. So there is a lock, and the next deadline is to be had without it.
+///
+/// Edge: the lock's. next() is a hint, and exact for the loop that no rescuer helps.
+class LoopTimers {
+public:
+    explicit LoopTimers(bool shared) noexcept : lock_(shared) {}
+
+    // ---- the loop
+
+    /// Whether it need not look at the time. One that never comes counts as none.
+    [[nodiscard]] bool none() const noexcept { return next() == kNever; }
+    [[nodiscard]] Nanos next() const noexcept { return next_.load(relaxed); }
+
+    /// Throws std::bad_alloc and adds nothing. `stale`: which are no longer wanted; it drops those.
+    ///
+    /// Most deadlines are cancelled before they come; when half of them may be stale, one pass over
+    /// all is paid for by the additions since the last.
+    template <class Stale>
+    void add(Nanos when, Deadline deadline, Stale stale) {
+        const std::lock_guard lock(lock_);
+        if (heap_.size() >= compact_at_) [[unlikely]] {
+            heap_.compact(stale);
+            compact_at_ = std::max(kCompactAt, 2 * heap_.size());
+        }
+        heap_.add(when, deadline);
+        publish();
+    }
+
+    /// The earliest of those that are due at `now`.
+    [[nodiscard]] std::optional<Deadline> take_due(Nanos now) noexcept {
+        if (next() > now) [[likely]] {
+            return std::nullopt;
+        }
+        const std::lock_guard lock(lock_);
+        return pop_due(now);
+    }
+
+    // ---- the rescuer
+
+    /// Shows what is due at `now` to `take`, in order; what that does not want stays, which happens
+    /// once at most. Nothing when the loop is at it.
+    template <class Take>
+    void rescue(Nanos now, Take take) noexcept {
+        if (next() > now || !lock_.try_lock()) {
+            return;
+        }
+        const std::lock_guard lock(lock_, std::adopt_lock);
+        struct Kept {
+            Nanos when;
+            Deadline deadline;
+        };
+        std::optional<Kept> kept;
+        for (;;) {
+            const Nanos when = heap_.next();
+            const std::optional<Deadline> deadline = pop_due(now);
+            if (!deadline) {
+                break;
+            }
+            if (!take(*deadline)) {
+                kept = {when, *deadline};
+            }
+        }
+        if (kept) {
+            heap_.add(kept->when, kept->deadline);  // there is room: it has just left
+            publish();
+        }
+    }
+
+private:
+    static constexpr std::size_t kCompactAt = 128;
+
+    std::optional<Deadline> pop_due(Nanos now) noexcept {
+        if (heap_.empty() || heap_.next() > now) {
+            return std::nullopt;
+        }
+        const Deadline deadline = heap_.pop();
+        publish();
+        return deadline;
+    }
+    void publish() noexcept { next_.store(heap_.next(), relaxed); }
+
+    // relaxed: written with the lock. The loop sees what it wrote itself; a rescuer's may be late.
+    Atomic<Nanos> next_{kNever};
+    RescueLock lock_;
+    TimerHeap<Deadline> heap_;             // with the lock
+    std::size_t compact_at_ = kCompactAt;  // with the lock
+};
+
+}  // namespace weft::rt

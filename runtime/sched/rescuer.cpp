@@ -1,0 +1,100 @@
+#include "sched/rescuer.hpp"
+
+#include <sys/prctl.h>
+
+#include <chrono>
+#include <system_error>
+
+#include "sched/scheduler.hpp"
+#include "sched/worker.hpp"
+
+namespace weft::rt {
+namespace {
+
+// How often it looks, and when a loop counts as stuck. Together with the look that finds it, what waits
+// there is served within 25 ms.
+constexpr std::chrono::milliseconds kBetweenLooks{5};
+constexpr Nanos kStuck = 10'000'000;
+
+}  // namespace
+
+void Rescuer::start(const std::string& name) {
+    if (thread_.joinable()) {
+        return;
+    }
+    ended_ = false;
+    progress_.assign(static_cast<std::size_t>(scheduler_.width()), {});
+    try {
+        thread_ = std::thread([this, thread_name = name.substr(0, 8) + "/rescue"] {
+            ::prctl(PR_SET_NAME, thread_name.c_str());
+            watch();
+        });
+    } catch (const std::system_error& error) {
+        throw std::system_error(
+            error.code(), "no thread for the runtime to look after loops that are stuck"
+        );
+    }
+}
+
+void Rescuer::stop() noexcept {
+    if (!thread_.joinable()) {
+        return;
+    }
+    {
+        const std::lock_guard lock(mutex_);
+        ended_ = true;
+    }
+    changed_.notify_one();
+    thread_.join();
+}
+
+void Rescuer::watch() {
+    std::unique_lock lock(mutex_);
+    while (!ended_) {
+        lock.unlock();
+        const bool anybody = look(monotonic_now());
+        lock.lock();
+        if (anybody) {
+            changed_.wait_for(lock, kBetweenLooks, [this] { return ended_; });
+            continue;
+        }
+        told_ = false;
+        doze_.begin();
+        if (all_sleep_for_sure()) {
+            changed_.wait(lock, [this] { return ended_ || told_; });
+        }
+        doze_.end();
+    }
+}
+
+bool Rescuer::look(Nanos now) noexcept {
+    bool anybody = false;
+    for (int index = 0; index < scheduler_.width(); ++index) {
+        Worker& worker = scheduler_.worker(index);
+        anybody = anybody || (worker.driven() && !worker.sleeps_undisturbed());
+        if (progress_[static_cast<std::size_t>(index)].kept(worker, now) >= kStuck) {
+            worker.rescue();
+        }
+    }
+    return anybody;
+}
+
+bool Rescuer::all_sleep_for_sure() noexcept {
+    for (int index = 0; index < scheduler_.width(); ++index) {
+        if (!scheduler_.worker(index).sleeps_for_sure()) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void Rescuer::wake() noexcept {
+    {
+        const std::lock_guard lock(mutex_);
+        told_ = true;
+        doze_.end();
+    }
+    changed_.notify_one();
+}
+
+}  // namespace weft::rt
