@@ -1,3 +1,4 @@
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <optional>
@@ -66,6 +67,7 @@ RuntimeOptions SimulationRun::runtime_options() const {
         state_->options.workers > 0 ? state_->options.workers : state_->simulation.temper().workers;
     result.pin = Pin::None;
     result.handle_sigint = false;
+    result.shutdown_timeout = std::chrono::hours(24);  // up to a millisecond passes at each step
     return result;
 }
 

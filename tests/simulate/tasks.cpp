@@ -36,6 +36,13 @@ int tree(World& world, int depth) {
     return sum;
 }
 
+RuntimeOptions runtime_options() {
+    RuntimeOptions options;
+    options.handle_sigint = false;
+    options.shutdown_timeout = std::chrono::hours(24);  // up to a millisecond passes at each step
+    return options;
+}
+
 /// Sleeps and deadlines, some of which are in vain, and enough tasks at once for a backlog.
 void busy_with_deadlines(World& world) {
     std::vector<Task<void>> tasks;
@@ -262,8 +269,7 @@ void stop_with_parked(World& world) {
     for (int round = world.between(1, 2); round > 0; --round) {
         int begun = 0;
         int unwound = 0;
-        RuntimeOptions options;
-        options.handle_sigint = false;
+        RuntimeOptions options = runtime_options();
         Lock lock;
         Event event;
         Queue<int> queue(1);
@@ -313,8 +319,7 @@ void stop_with_parked(World& world) {
 // Goal: a loop may be rescued at any moment, also when it needs no help: nothing is lost, nothing comes
 // twice, and what is pinned stays.
 void rescues(World& world) {
-    RuntimeOptions options;
-    options.handle_sigint = false;
+    RuntimeOptions options = runtime_options();
     Runtime runtime(options);
     runtime.start();
     rt::Simulation& simulation = *rt::Simulation::of_thread();
@@ -348,8 +353,7 @@ void rescues(World& world) {
 
 // Goal: threads that run no loop may make tasks, call back, finish futures and wait for them.
 void threads_outside(World& world) {
-    RuntimeOptions options;
-    options.handle_sigint = false;
+    RuntimeOptions options = runtime_options();
     Runtime runtime(options);
     runtime.start();
     rt::Simulation& simulation = *rt::Simulation::of_thread();
