@@ -15,8 +15,9 @@ namespace {
 
 // How many tasks are switched to directly before a turn looks at everything else again.
 constexpr int kRunsPerTurn = 64;
-// How many stealable tasks a turn runs before the pinned ones have their turn again.
-constexpr int kQuantum = 32;
+// How many stealable tasks a turn runs before the pinned ones have their turn again; more when there are
+// more of those, as both kinds are to have the same share.
+constexpr std::uint64_t kQuantum = 32;
 // How long I/O and timers may wait for a loop that always has something ready. Checked each turn.
 constexpr std::uint64_t kPollEveryMicroseconds = 100;
 
@@ -288,7 +289,7 @@ int Worker::runs_per_turn() noexcept {
 void Worker::begin_turn() noexcept {
     counters.turns.add();
     snapshot_end_ = pinned_pushed_;
-    quantum_ = kQuantum;
+    quantum_ = std::max(kQuantum, snapshot_end_ - pinned_popped_);
 }
 
 void Worker::turn() noexcept {

@@ -202,7 +202,7 @@ private:
     std::uint64_t pinned_pushed_ = 0;    // ever
     std::uint64_t pinned_popped_ = 0;    // ever
     std::uint64_t snapshot_end_ = 0;     // this turn runs those pushed before
-    int quantum_ = 0;                    // how many stealable ones
+    std::uint64_t quantum_ = 0;          // how many stealable ones
     int runs_until_turn_ = 0;            // direct switches until a turn may no longer be cut short
     int slot_streak_ = 0;                // tasks taken from the slot in a row
     Runnable* next_up_ = nullptr;        // chosen already, but the run loop has to start it

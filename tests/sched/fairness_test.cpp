@@ -130,6 +130,40 @@ TEST(Fairness, OldestSpawnedIsNotForgotten) {
     );
 }
 
+// Goal: where many of both kinds are always ready, a stealable task runs as often as a pinned one.
+TEST(Fairness, PinnedAndStealableTasksHaveTheSameShare) {
+    weft::run(
+        [] {
+            constexpr int kEach = 300;
+            constexpr int kRounds = 50;
+            int pinned = 0;
+            int stealable = 0;
+            bool enough = false;
+            std::vector<Task<void>> tasks;
+            for (int i = 0; i < kEach; ++i) {
+                tasks.push_back(create_task([&] {
+                    while (!enough) {
+                        enough = ++pinned == kEach * kRounds;
+                        yield();
+                    }
+                }));
+                tasks.push_back(spawn([&] {
+                    while (!enough) {
+                        ++stealable;
+                        yield();
+                    }
+                }));
+            }
+            for (auto& task : tasks) {
+                await(task);
+            }
+            EXPECT_GE(stealable, pinned * 9 / 10);
+            EXPECT_LE(stealable, pinned * 11 / 10);
+        },
+        one_worker()
+    );
+}
+
 /// Tasks that are always ready, of both kinds, until `enough`.
 std::vector<Task<void>> make_yielders(const std::atomic<bool>& enough) {
     std::vector<Task<void>> tasks;

@@ -10,14 +10,11 @@
 
 #include <time.h>
 
-#include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <cstddef>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <mutex>
 #include <random>
 #include <thread>
 #include <vector>
@@ -26,40 +23,13 @@
 #include <weft/sleep.hpp>
 #include <weft/task.hpp>
 
+#include "support/lateness.hpp"
+
 namespace {
 
+using weft::perf::Lateness;
+using weft::perf::Millis;
 using Clock = std::chrono::steady_clock;
-using Millis = std::chrono::duration<double, std::milli>;
-
-/// Times in milliseconds.
-class Lateness {
-public:
-    void add(const std::vector<double>& times) {
-        const std::lock_guard lock(mutex_);
-        times_.insert(times_.end(), times.begin(), times.end());
-    }
-    /// `share`: 0.99 for p99; 1 for the most.
-    [[nodiscard]] double at(double share) {
-        std::sort(times_.begin(), times_.end());
-        const auto index = static_cast<std::size_t>(share * static_cast<double>(times_.size()));
-        return times_.empty() ? 0 : times_[std::min(index, times_.size() - 1)];
-    }
-    void print(const char* title) {
-        std::printf(
-            "%-26s%8zu sleeps, late by p50 %.3f  p99 %.3f  p99.9 %.3f  max %.3f ms\n",
-            title,
-            times_.size(),
-            at(0.5),
-            at(0.99),
-            at(0.999),
-            at(1)
-        );
-    }
-
-private:
-    std::mutex mutex_;
-    std::vector<double> times_;
-};
 
 /// Sleeps by `rest` until `end` and notes how late each sleep was.
 template <class Rest>
@@ -143,8 +113,10 @@ int main(int argc, char** argv) {
     for (const bool saturated : {false, true}) {
         Result result;
         measure(loops, seconds, saturated, result);
-        result.weft.print(saturated ? "saturated, weft" : "idle, weft");
-        result.thread.print(saturated ? "saturated, a plain thread" : "idle, a plain thread");
+        result.weft.print(saturated ? "saturated, weft" : "idle, weft", "sleeps");
+        result.thread.print(
+            saturated ? "saturated, a plain thread" : "idle, a plain thread", "sleeps"
+        );
         kept &= keeps("p99", result.weft.at(kP99), result.thread.at(kP99), saturated ? 2 : 0.3);
         kept &= keeps("max", result.weft.at(1), result.thread.at(1), kMost);
     }
