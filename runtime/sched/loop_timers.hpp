@@ -33,7 +33,8 @@ public:
     [[nodiscard]] bool none() const noexcept { return next() == kNever; }
     [[nodiscard]] Nanos next() const noexcept { return next_.load(relaxed); }
 
-    /// Throws std::bad_alloc and adds nothing. `stale`: which are no longer wanted; it drops those.
+    /// Throws std::bad_alloc and adds nothing. `stale` says which are no longer wanted and puts those aside
+    /// that hold something; it may end nothing itself, as that may run user code.
     ///
     /// Most deadlines are cancelled before they come; when half of them may be stale, one pass over
     /// all is paid for by the additions since the last.

@@ -365,23 +365,32 @@ void Worker::fire_timers() noexcept {
 }
 
 void Worker::arm(TaskState& task, std::uint64_t epoch, Nanos when) {
-    timers_.add(when, {&task, epoch}, &Worker::drop_if_stale);
+    add_deadline(when, {&task, epoch});
 }
 
 void Worker::post_at(Nanos when, Callback& callback) {
-    timers_.add(when, {&callback, 0}, &Worker::drop_if_stale);
+    add_deadline(when, {&callback, 0});
 }
 
-bool Worker::drop_if_stale(const Deadline& deadline) noexcept {
-    if (deadline.target->kind == Runnable::Kind::Task) {
-        return static_cast<TaskState*>(deadline.target)->sleep.epoch() != deadline.epoch;
-    }
-    auto& callback = static_cast<Callback&>(*deadline.target);
-    if (!callback.cancelled()) {
-        return false;
-    }
-    callback.release();
-    return true;
+void Worker::add_deadline(Nanos when, const Deadline& deadline) {
+    struct Cancelled {
+        IntrusiveFifo<Runnable> callbacks;
+        ~Cancelled() {
+            while (Runnable* const callback = callbacks.pop()) {
+                static_cast<Callback*>(callback)->release();
+            }
+        }
+    } cancelled;
+    timers_.add(when, deadline, [&cancelled](const Deadline& other) {
+        if (other.target->kind == Runnable::Kind::Task) {
+            return static_cast<TaskState*>(other.target)->sleep.epoch() != other.epoch;
+        }
+        if (!static_cast<Callback*>(other.target)->cancelled()) {
+            return false;
+        }
+        cancelled.callbacks.push(*other.target);  // only the deadline has it
+        return true;
+    });
 }
 
 bool Worker::can_start() noexcept {

@@ -151,7 +151,7 @@ private:
     void poll(Nanos timeout) noexcept;
     void dispatch() noexcept;
     void fire_timers() noexcept;
-    [[nodiscard]] static bool drop_if_stale(const Deadline& deadline) noexcept;
+    void add_deadline(Nanos when, const Deadline& deadline);
     [[nodiscard]] bool set_aside_without_stack(Runnable& runnable) noexcept;
 
     // nothing to do (worker_idle.cpp)

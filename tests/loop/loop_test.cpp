@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
+#include <weft/context.hpp>
 #include <weft/loop.hpp>
 #include <weft/run.hpp>
 #include <weft/sleep.hpp>
@@ -39,6 +41,42 @@ TEST(Loop, OrderOfCallbacks) {
     loop.call_later(nanoseconds(0), [&] { trace += "t "; });
     loop.run_forever();
     EXPECT_EQ(trace, "a b t a2 ");
+}
+
+/// Uses the loop's deadlines at its own end, as the last of a context may.
+class CallsLaterAtItsEnd {
+public:
+    explicit CallsLaterAtItsEnd(int& ended) : ended_(ended) {}
+    CallsLaterAtItsEnd(const CallsLaterAtItsEnd&) = delete;
+    CallsLaterAtItsEnd& operator=(const CallsLaterAtItsEnd&) = delete;
+    ~CallsLaterAtItsEnd() {
+        get_running_loop().call_later(hours(1), [] {}).cancel();
+        ++ended_;
+    }
+
+private:
+    int& ended_;
+};
+
+// Goal: what a cancelled deadline still holds, its context, is given up where user code may run: no lock is
+// held, the loop's own included.
+TEST_P(OnEveryRuntime, ContextsOfCancelledDeadlinesMayUseTheLoop) {
+    run([] {
+        static const ContextVar<std::shared_ptr<CallsLaterAtItsEnd>> variable("variable");
+        constexpr int kTimers = 1'000;
+        int ended = 0;
+        for (int i = 0; i < kTimers; ++i) {
+            copy_context().run([&ended] {
+                variable.set(std::make_shared<CallsLaterAtItsEnd>(ended));
+                get_running_loop().call_later(hours(1), [] {}).cancel();
+            });
+        }
+        EXPECT_GT(ended, kTimers / 2);
+        // The rest while the loop is still there.
+        while (ended < kTimers) {
+            get_running_loop().call_later(hours(1), [] {}).cancel();
+        }
+    });
 }
 
 // CPython: test_events.EventLoopTestsMixin.test_call_later; asyncio.md rule 3 (weft adds FIFO)
