@@ -56,9 +56,10 @@ struct RuntimeOptions {
 
 /// N loops with a thread each, and the tasks that move between them.
 ///
-/// A task that keeps its loop, in a blocking call or a long computation, keeps what is pinned to that loop;
-/// I/O, deadlines and stealable tasks there are served by other loops after 10 to 20 ms. A thread more,
-/// which sleeps while every loop does, sees to that where there are several loops.
+/// A task that keeps its loop, in a blocking call or a long computation, keeps what is pinned to that loop,
+/// its callbacks and timeouts included; stealable tasks there, those that wait for I/O or sleep too, go on
+/// on loops that are free after 10 to 20 ms. A thread more, which sleeps while every loop does, sees to that
+/// where there are several loops.
 ///
 /// Nothing is taken from the program before the first run() or start(): no thread, no signal. From
 /// then on SIGSEGV and SIGBUS are looked at, to name the task whose stack overflowed, and passed on

@@ -78,6 +78,10 @@ void Runtime::State::leave_loop0() noexcept {
 /// this phase, so the lock need not be held, under which a callback may be asking for something.
 bool Runtime::State::stop_threads(rt::Nanos deadline) {
     constexpr rt::Nanos kGrace = 100'000'000;  // it may have been told just now
+    {
+        const std::lock_guard lock(mutex_);
+        loop0_wants_thread_ = false;  // who leaves it from here on starts none
+    }
     deadline = std::max(deadline, scheduler->thread_time() + kGrace);
     bool all = true;
     for (const int stuck : scheduler->stop_threads(deadline)) {

@@ -30,6 +30,25 @@ int Readiness::take(const char* what, const void* object) {
 
 void Readiness::set(detail::WokenList& woken, bool for_good) noexcept {
     queue_.lock();
+    set_locked(woken, for_good);
+    queue_.unlock();
+}
+
+void Readiness::set_if(
+    const Atomic<std::uint32_t>& generation,
+    std::uint32_t expected,
+    detail::WokenList& woken,
+    bool for_good
+) noexcept {
+    queue_.lock();
+    // relaxed: a reopen() that has had this lock comes after the change, and one to come forgets this.
+    if (generation.load(relaxed) == expected) {
+        set_locked(woken, for_good);
+    }
+    queue_.unlock();
+}
+
+void Readiness::set_locked(detail::WokenList& woken, bool for_good) noexcept {
     ready_ = true;
     if (for_good) {
         ended_ = true;
@@ -37,7 +56,6 @@ void Readiness::set(detail::WokenList& woken, bool for_good) noexcept {
     } else {
         queue_.wake_one(woken);
     }
-    queue_.unlock();
 }
 
 void Readiness::close(detail::WokenList& woken) noexcept {

@@ -30,12 +30,22 @@ public:
         detail::WokenList woken;
         set(woken);
     }
+    /// The same where `generation` still is `expected`: a slot's next owner begins by reopen(), after that has
+    /// changed.
+    void set_if(
+        const Atomic<std::uint32_t>& generation,
+        std::uint32_t expected,
+        detail::WokenList& woken,
+        bool for_good
+    ) noexcept;
     /// Ends every wait, now and later, with -EBADF.
     void close(detail::WokenList& woken) noexcept;
     /// For a slot that is used again.
     void reopen(bool ready) noexcept;
 
 private:
+    void set_locked(detail::WokenList& woken, bool for_good) noexcept;
+
     detail::WaitQueue queue_;
     bool ready_;           // with the queue's lock
     bool ended_ = false;   // with the queue's lock: ready for good
@@ -57,6 +67,13 @@ public:
     [[nodiscard]] Reactor& home() const noexcept { return home_; }
     [[nodiscard]] Readiness& readiness(Direction direction) noexcept {
         return direction == Direction::Read ? read_ : write_;
+    }
+
+    /// Sets a direction's readiness, but not of another owner of the slot than that of `generation`.
+    void set(
+        std::uint32_t generation, Direction direction, detail::WokenList& woken, bool for_good
+    ) noexcept {
+        readiness(direction).set_if(generation_, generation, woken, for_good);
     }
 
     /// Whether a read may give less than there is: it stops before urgent data.

@@ -70,8 +70,7 @@ Descriptor* DescriptorTable::find(std::uint64_t tag) const noexcept {
     }
     Descriptor& slot = *chunk->slots[index % kPerChunk];
     // acquire: give_out's and take_back's RMW
-    return slot.generation_.load(acquire) == static_cast<std::uint32_t>(tag >> 32) ? &slot
-                                                                                   : nullptr;
+    return slot.generation_.load(acquire) == generation(tag) ? &slot : nullptr;
 }
 
 }  // namespace weft::rt

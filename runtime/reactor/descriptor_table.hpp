@@ -25,6 +25,9 @@ public:
     void take_back(Descriptor& descriptor) noexcept;
 
     /// What to put into an event's data.
+    [[nodiscard]] static std::uint32_t generation(std::uint64_t tag) noexcept {
+        return static_cast<std::uint32_t>(tag >> 32);
+    }
     [[nodiscard]] static std::uint64_t tag(const Descriptor& descriptor) noexcept;
     /// The descriptor that an event is for; nullptr when that has gone.
     [[nodiscard]] Descriptor* find(std::uint64_t tag) const noexcept;

@@ -18,10 +18,12 @@ namespace {
 /// Data of the wake-up's own event; no descriptor has this tag, since generations in use are odd.
 constexpr std::uint64_t kWakeTag = 0;
 constexpr int kEventsPerPoll = 128;
+/// Of a rescuer: so many descriptors may become ready at once and not wait for its next look.
+constexpr int kMostVisits = 100;
 constexpr Nanos kNanosPerSecond = 1'000'000'000;
 
 /// The epoll backend: edge-triggered, one registration per descriptor for life, the system call
-/// tried first. Many threads may perform operations; one waits.
+/// tried first. Many threads may perform operations; the loop waits, and a rescuer looks in.
 class EpollReactor final : public Reactor {
 public:
     EpollReactor() : table_(*this) {}
@@ -117,15 +119,20 @@ void EpollReactor::dispatch() noexcept {
 
 int EpollReactor::rescue() noexcept {
     Events events;  // NOLINT: filled by the kernel
-    const int count = collect(0, events);
+    int all = 0;
     int told = 0;
-    {
+    for (int visit = 0; visit < kMostVisits; ++visit) {
+        const int count = collect(0, events);
         detail::WokenList woken;
         for (int i = 0; i < count; ++i) {
             told += wake_tasks(events[static_cast<std::size_t>(i)], woken) ? 1 : 0;
         }
+        all += count;
+        if (count < kEventsPerPoll) {
+            break;
+        }
     }
-    if (told < count) {
+    if (told < all) {
         wake();  // the edge is gone, and the loop may be about to sleep for it
     }
     return told;
@@ -143,27 +150,15 @@ bool EpollReactor::wake_tasks(const epoll_event& event, detail::WokenList& woken
     if (descriptor == nullptr) {
         return true;  // closed by somebody earlier in this batch, or elsewhere
     }
-    // Another thread may close it now, and the slot be given out again: a hint is harmless there, the
-    // end of another connection is not.
-    const bool for_good = (event.events & kEnded) != 0;
-    if (for_good && !descriptor->use()) {
-        return true;
-    }
-    if (for_good && table_.find(event.data.u64) != descriptor) {
-        descriptor->unuse();
-        return true;
-    }
+    const std::uint32_t generation = DescriptorTable::generation(event.data.u64);
     if ((event.events & EPOLLPRI) != 0) {
         descriptor->set_urgent(true);
     }
     if ((event.events & kReadable) != 0) {
-        descriptor->readiness(Direction::Read).set(woken, (event.events & kEnded) != 0);
+        descriptor->set(generation, Direction::Read, woken, (event.events & kEnded) != 0);
     }
     if ((event.events & kWritable) != 0) {
-        descriptor->readiness(Direction::Write).set(woken, (event.events & kBroken) != 0);
-    }
-    if (for_good) {
-        descriptor->unuse();
+        descriptor->set(generation, Direction::Write, woken, (event.events & kBroken) != 0);
     }
     return true;
 }

@@ -15,7 +15,7 @@ namespace weft::rt {
 /// A deadline that is no longer wanted stays until it comes or until compact() finds more than half
 /// of them stale: most timeouts are cancelled, and this way that costs nothing.
 ///
-/// Threads  the loop's.
+/// Threads  one at a time.
 template <class Payload>
 class TimerHeap {
 public:
@@ -24,6 +24,9 @@ public:
 
     /// The next deadline; kNever when there is none.
     [[nodiscard]] Nanos next() const noexcept { return empty() ? kNever : entries_[0].when; }
+
+    /// What pop() would take. Not when empty.
+    [[nodiscard]] const Payload& top() const noexcept { return entries_[0].payload; }
 
     /// Throws std::bad_alloc and leaves the heap as it was.
     void add(Nanos when, Payload payload) {

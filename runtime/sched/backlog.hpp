@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <mutex>
+#include <utility>
 
 #include "base/atomic.hpp"
 #include "base/intrusive_list.hpp"
@@ -20,7 +21,8 @@ public:
     explicit Backlog(bool shared) noexcept : lock_(shared) {}
 
     // relaxed: written with the lock. The loop sees what it put in; what a rescuer took it may miss.
-    [[nodiscard]] bool looks_empty() const noexcept { return size_.load(relaxed) == 0; }
+    [[nodiscard]] bool looks_empty() const noexcept { return size() == 0; }
+    [[nodiscard]] std::size_t size() const noexcept { return size_.load(relaxed); }
 
     void push(T& element) noexcept {
         const std::lock_guard lock(lock_);
@@ -37,6 +39,14 @@ public:
         const std::size_t count = std::min(most, size);
         size_.store(size - count, relaxed);
         use(count, [this]() noexcept { return chain_.pop(); });
+    }
+
+    // ---- the rescuer
+
+    [[nodiscard]] IntrusiveFifo<T> take_all() noexcept {
+        const std::lock_guard lock(lock_);
+        size_.store(0, relaxed);
+        return std::exchange(chain_, {});
     }
 
 private:

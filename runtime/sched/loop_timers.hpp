@@ -60,37 +60,29 @@ public:
 
     // ---- the rescuer
 
-    /// Shows what is due at `now` to `take`, in order; what that does not want stays, which happens
-    /// once at most. Nothing when the loop is at it.
+    /// Shows what is due at `now` to `take`, in order, and drops what it has taken; ends at the first that it
+    /// does not want, which stays. With the lock: what `take` does for a deadline comes before the loop
+    /// takes a later one. Nothing when the loop is at it.
     template <class Take>
     void rescue(Nanos now, Take take) noexcept {
-        if (next() > now || !lock_.try_lock()) {
-            return;
-        }
-        const std::lock_guard lock(lock_, std::adopt_lock);
-        struct Kept {
-            Nanos when;
-            Deadline deadline;
-        };
-        std::optional<Kept> kept;
-        for (;;) {
-            const Nanos when = heap_.next();
-            const std::optional<Deadline> deadline = pop_due(now);
-            if (!deadline) {
-                break;
+        for (bool more = true; more && next() <= now && lock_.try_lock();) {
+            const std::lock_guard lock(lock_, std::adopt_lock);
+            int count = 0;
+            while (more && count < kRescuedAtOnce) {
+                more = !heap_.empty() && heap_.next() <= now && take(heap_.top());
+                if (more) {
+                    static_cast<void>(heap_.pop());
+                    ++count;
+                }
             }
-            if (!take(*deadline)) {
-                kept = {when, *deadline};
-            }
-        }
-        if (kept) {
-            heap_.add(kept->when, kept->deadline);  // there is room: it has just left
-            publish();
+            publish(
+            );  // only now: until then the loop sees that there is something, and comes for it
         }
     }
 
 private:
     static constexpr std::size_t kCompactAt = 128;
+    static constexpr int kRescuedAtOnce = 64;  // the loop may be waiting for the lock
 
     std::optional<Deadline> pop_due(Nanos now) noexcept {
         if (heap_.empty() || heap_.next() > now) {

@@ -1,7 +1,8 @@
 #pragma once
 
-#include <mutex>
-#include <weft/detail/spin_lock.hpp>
+#include "base/birthplace.hpp"
+#include "base/check.hpp"
+#include "base/spin_lock.hpp"
 
 namespace weft::rt {
 
@@ -12,8 +13,8 @@ public:
     explicit RescueLock(bool shared) noexcept : shared_(shared) {}
 
     void lock() noexcept {
-        if (shared_) {
-            lock_.lock();
+        if (shared_ && !lock_.try_lock()) [[unlikely]] {
+            lock_slow();
         }
     }
     [[nodiscard]] bool try_lock() noexcept { return !shared_ || lock_.try_lock(); }
@@ -24,8 +25,22 @@ public:
     }
 
 private:
+    void lock_slow() noexcept {
+        Backoff backoff;
+        do {
+            // Whoever held it when the process was forked holds it for ever.
+            WEFT_CHECK(
+                birthplace_.is_here(),
+                "a loop goes on in a child process of fork(), where its thread can only exec or "
+                "_exit"
+            );
+            backoff.pause();
+        } while (!lock_.try_lock());
+    }
+
     const bool shared_;
-    detail::SpinLock lock_;
+    SpinLock lock_;
+    const Birthplace birthplace_;
 };
 
 }  // namespace weft::rt

@@ -2,8 +2,8 @@
 
 #include <sys/prctl.h>
 
+#include <algorithm>
 #include <chrono>
-#include <system_error>
 
 #include "sched/scheduler.hpp"
 #include "sched/worker.hpp"
@@ -24,16 +24,10 @@ void Rescuer::start(const std::string& name) {
     }
     ended_ = false;
     progress_.assign(static_cast<std::size_t>(scheduler_.width()), {});
-    try {
-        thread_ = std::thread([this, thread_name = name.substr(0, 8) + "/rescue"] {
-            ::prctl(PR_SET_NAME, thread_name.c_str());
-            watch();
-        });
-    } catch (const std::system_error& error) {
-        throw std::system_error(
-            error.code(), "no thread for the runtime to look after loops that are stuck"
-        );
-    }
+    thread_ = std::thread([this, thread_name = name.substr(0, 8) + "/rescue"] {
+        ::prctl(PR_SET_NAME, thread_name.c_str());
+        watch();
+    });
 }
 
 void Rescuer::stop() noexcept {
@@ -64,6 +58,7 @@ void Rescuer::watch() {
             changed_.wait(lock, [this] { return ended_ || told_; });
         }
         doze_.end();
+        std::fill(progress_.begin(), progress_.end(), Progress());  // what they know is of before
     }
 }
 

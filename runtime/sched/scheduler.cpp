@@ -10,6 +10,7 @@
 
 #include "base/check.hpp"
 #include "base/disable.hpp"
+#include "base/log.hpp"
 #include "base/never_destroyed.hpp"
 #include "base/spin_lock.hpp"
 #include "fiber/overflow.hpp"
@@ -174,14 +175,27 @@ void Scheduler::bind_thread(int index) {
 }
 
 void Scheduler::start_threads(int first) {
-    if (width() > 1 && simulation_ == nullptr && virtual_clock_ == nullptr) {
-        rescuer_.start(options_.name);
-    }
     threads_.resize(workers_.size());
     for (int index = first; index < width(); ++index) {
         if (!has_thread(index)) {
             start_thread(index);
         }
+    }
+    if (width() > 1 && simulation_ == nullptr && virtual_clock_ == nullptr) {
+        start_rescuer();
+    }
+}
+
+/// Without it the loops go on, and those that are kept wait for themselves.
+void Scheduler::start_rescuer() noexcept {
+    if (rescuer_refused_) {
+        return;
+    }
+    try {
+        rescuer_.start(options_.name);
+    } catch (const std::exception&) {
+        rescuer_refused_ = true;
+        log_warning("the system refuses a thread: nothing looks after loops that one task keeps");
     }
 }
 

@@ -122,6 +122,7 @@ private:
     Idle<>::Choice wake_one(Worker* from) noexcept;
 
     void start_thread(int index);
+    void start_rescuer() noexcept;
     [[nodiscard]] bool join_thread(std::size_t index, Nanos deadline) noexcept;
 
     SchedulerOptions options_;
@@ -139,6 +140,7 @@ private:
     Atomic<bool> stealable_seen_{false};  // relaxed: set before the work is published
     Atomic<int> visitors_{0};
     Rescuer rescuer_{*this};
+    bool rescuer_refused_ = false;
     std::vector<std::unique_ptr<Worker>> workers_;
     struct Thread {
         std::thread real;

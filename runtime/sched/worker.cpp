@@ -289,7 +289,11 @@ int Worker::runs_per_turn() noexcept {
 void Worker::begin_turn() noexcept {
     counters.turns.add();
     snapshot_end_ = pinned_pushed_;
-    quantum_ = std::max(kQuantum, snapshot_end_ - pinned_popped_);
+    quantum_ = kQuantum;
+    if (const std::uint64_t pinned = snapshot_end_ - pinned_popped_; pinned > kQuantum) {
+        const std::uint64_t stealable = ring_.size() + backlog_.size();
+        quantum_ = std::max(kQuantum, std::min(pinned, stealable));
+    }
 }
 
 void Worker::turn() noexcept {
@@ -346,6 +350,9 @@ void Worker::dispatch() noexcept {
 void Worker::fire_timers() noexcept {
     const Nanos now = clock_.now();
     while (const std::optional<Deadline> deadline = timers_.take_due(now)) {
+        if (shared_ && !mailbox_.looks_empty()) {
+            drain_mailbox();  // a rescuer has left earlier ones there, before it dropped the lock
+        }
         if (deadline->target->kind == Runnable::Kind::Callback) {
             auto& callback = static_cast<Callback&>(*deadline->target);
             if (callback.cancelled()) {

@@ -85,7 +85,7 @@ public:
     // ---- the rescuer
 
     /// Does for this loop, which does not come round, what others may do: see rescuer.hpp. Safe at any
-    /// moment, on a thread that runs no loop; one at a time.
+    /// moment, on a thread that runs no loop. What it counts is right for one at a time.
     void rescue() noexcept;
     /// Whether the loop sleeps, as RMWs see it: see Doze.
     [[nodiscard]] bool sleeps_for_sure() noexcept {

@@ -259,39 +259,38 @@ void Worker::give_stealable_away() noexcept {
 void Worker::rescue() noexcept {
     WEFT_CHECK(shared_, "the only loop of a runtime is rescued");
     counters.rescued_events.add(static_cast<std::uint64_t>(reactor_->rescue()));
-    IntrusiveFifo<Runnable> due;
-    timers_.rescue(clock_.now(), [&due](const Deadline& deadline) {
-        if (deadline.target->kind == Runnable::Kind::Callback) {
-            due.push(*deadline.target);
-            return true;
-        }
-        auto& task = static_cast<TaskState&>(*deadline.target);
-        if (task.sleep.claim(deadline.epoch, WakeReason::TimedOut)) {
-            due.push(task);
-            return true;
-        }
-        // Its task, which the loop runs now, may be on its way into this very sleep.
-        return task.sleep.epoch() != deadline.epoch;
-    });
-    while (Runnable* const runnable = due.pop()) {
-        counters.rescued_timers.add();
-        if (runnable->kind == Runnable::Kind::Task) {
-            submit_from_outside(static_cast<TaskState&>(*runnable));
-        } else {
-            mail(*runnable);
-        }
-    }
+    point();
     IntrusiveFifo<Runnable> stealable;
-    backlog_.take(SIZE_MAX, [&stealable](std::size_t count, auto take) {
-        for (std::size_t i = 0; i < count; ++i) {
-            stealable.push(*take());
+    timers_.rescue(clock_.now(), [this, &stealable](const Deadline& deadline) {
+        if (deadline.target->kind == Runnable::Kind::Callback) {
+            mail(*deadline.target);
+            counters.rescued_timers.add();
+            return true;
         }
+        using Step = SleepWord<>::ClaimStep;
+        auto& task = static_cast<TaskState&>(*deadline.target);
+        const Step step = task.sleep.claim_early(deadline.epoch, WakeReason::TimedOut);
+        if (step == Step::Claimed) {
+            counters.rescued_timers.add();
+            if (task.pinned()) {
+                mail(task);
+            } else {
+                stealable.push(task);
+            }
+        }
+        return step != Step::NotAsleep;
     });
-    while (Runnable* const runnable = stealable.pop()) {
-        if (scheduler_.inbox().put(static_cast<TaskState&>(*runnable))) {
+    while (Runnable* const task = stealable.pop()) {
+        submit_from_outside(static_cast<TaskState&>(*task));
+    }
+    point();
+    stealable = backlog_.take_all();
+    while (Runnable* const task = stealable.pop()) {
+        point();
+        if (scheduler_.inbox().put(static_cast<TaskState&>(*task))) {
             counters.rescued_tasks.add();
         } else {
-            backlog_.push(*runnable);  // without memory it waits here
+            mail(*task);  // without memory it waits here
         }
     }
     if (!scheduler_.inbox().looks_empty() || !ring_.looks_empty() || !slot_.looks_empty()) {

@@ -12,7 +12,7 @@ struct Sleep {
     std::uint64_t epoch;
     SleepWord<>::Options options;
     /// Runs after the sleep can be won; publishes the sleeper or drops the lock of the queue it is
-    /// linked in. Null where the sleeper was published before on its own thread (a timer).
+    /// linked in. Null where the sleeper was published before (a deadline).
     void (*publish)(void* argument) noexcept;
     void* argument;
 };
@@ -27,8 +27,9 @@ void park_commit(void* sleep) noexcept;
 ///   3. commit: publish()                      3. the winner submits the task
 ///
 /// A waker can find the sleeper only after 3, or holds a lock that 3 drops; then the word is open
-/// and the stack complete (R4). Where the sleeper was published earlier (a timer of this very
-/// thread), the waker runs on the same thread, after the commit. If open() says that a cancellation
+/// and the stack complete (R4). Where the sleeper was published earlier (a deadline), the waker is the
+/// loop itself, on this thread and after the commit; or a rescuer, which wins nothing before open() and
+/// leaves the deadline where it is then. If open() says that a cancellation
 /// was marked meanwhile, the commit races for the sleep like any waker.
 [[gnu::always_inline]] inline WakeReason park(
     Carrier& carrier, const Sleep& sleep, const char* what, const void* object

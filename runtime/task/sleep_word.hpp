@@ -127,6 +127,30 @@ public:
         return false;
     }
 
+    enum class ClaimStep {
+        Claimed,    ///< the caller submits the task
+        NotAsleep,  ///< it is in that epoch and awake: it may be on its way into this very sleep
+        Over,       ///< nothing more to do
+    };
+    /// The same, for one who may come before the sleeper is there.
+    [[nodiscard]] ClaimStep claim_early(std::uint64_t epoch, WakeReason reason) noexcept {
+        std::uint64_t word = word_.load(relaxed);
+        while (word >> kEpochShift == epoch) {
+            const std::uint64_t state = word & kStateMask;
+            if (state == kAwake) {
+                return ClaimStep::NotAsleep;
+            }
+            if (state == kAsleep) {
+                if (word_.compare_exchange_weak(word, awakened(word, reason), acq_rel, relaxed)) {
+                    return ClaimStep::Claimed;
+                }
+            } else if (state == kNoted || word_.compare_exchange_weak(word, noted(word, reason), acq_rel, relaxed)) {
+                break;  // whoever holds it submits it
+            }
+        }
+        return ClaimStep::Over;
+    }
+
     [[nodiscard]] CancelStep request_cancel() noexcept {
         std::uint64_t word = word_.load(relaxed);
         for (;;) {

@@ -317,6 +317,47 @@ Scenario gift(Word::Options options, bool looked) {
     };
 }
 
+/// A rescuer finds the deadline of a sleep that may not have begun yet; what it leaves, the loop fires
+/// itself. `leaves`: false is a bug. Perhaps somebody looks at the sleeper meanwhile.
+Scenario early_deadline(bool leaves, bool looked) {
+    struct State : Waiter {
+        Handover lock;  // of the deadlines: the rescuer drops it
+        Plain<int> left{0};
+    };
+    return [=](Execution& run) {
+        auto& state = run.make<State>("sleeper");
+        run.thread("task", [&state] {
+            state.commit({}, false);
+            state.lock.await();
+            if (state.left == 1) {
+                state.wake(WakeReason::TimedOut);
+            }
+            state.ready.await();
+            require(state.word.reason() == WakeReason::TimedOut, "its time is over");
+        });
+        run.thread("rescuer", [&state, leaves] {
+            switch (state.word.claim_early(0, WakeReason::TimedOut)) {
+                case Word::ClaimStep::Claimed:
+                    state.submit();
+                    break;
+                case Word::ClaimStep::NotAsleep:
+                    state.left = leaves ? 1 : 0;
+                    break;
+                case Word::ClaimStep::Over:
+                    break;
+            }
+            state.lock.raise();
+        });
+        if (looked) {
+            run.thread("looker", [&state] {
+                if (state.word.try_hold()) {
+                    state.go_on(state.word.end_look());
+                }
+            });
+        }
+    };
+}
+
 /// A canceller leaves its message before it marks the task: who takes the mark finds it.
 Scenario message(bool forwards) {
     struct State : Waiter {
@@ -551,6 +592,27 @@ TEST(SleepWord, StaleWaker) {
 using Change = Mutation::Change;
 constexpr const char* kFile = "sleep_word.hpp";
 
+TEST(SleepWord, RescuerBeforeTheSleep) {
+    expect_holds(early_deadline(true, false));
+}
+TEST(SleepWord, RescuerBeforeTheSleepAndALook) {
+    expect_holds(early_deadline(true, true));
+}
+TEST(SleepWordMutant, RescuerDropsADeadlineThatComesTooEarly) {
+    expect_found(early_deadline(false, false), "nobody will wake");
+}
+TEST(SleepWordMutant, ClaimEarlyWithoutAcquire) {
+    expect_found(
+        early_deadline(true, false),
+        {"sleep_word.hpp", "claim_early", Change::NoAcquire, nullptr},
+        ""
+    );
+}
+TEST(SleepWordMutant, ClaimEarlyInTwoSteps) {
+    expect_found(
+        early_deadline(true, true), {"sleep_word.hpp", "claim_early", Change::Split, nullptr}, ""
+    );
+}
 TEST(SleepWordMutant, ClaimInTwoSteps) {
     expect_found(wakers(2), {kFile, "claim", Change::Split, nullptr}, "a sleep ends once");
 }

@@ -164,6 +164,41 @@ TEST(Fairness, PinnedAndStealableTasksHaveTheSameShare) {
     );
 }
 
+// Goal: one stealable task has no larger share than each of many pinned ones, nor does one pinned one
+// starve; what a turn is for is the same share for each task.
+TEST(Fairness, OneStealableTaskDoesNotTakeHalfOfTheLoop) {
+    weft::run(
+        [] {
+            constexpr int kPinned = 300;
+            constexpr int kRounds = 50;
+            int pinned = 0;
+            int stealable = 0;
+            bool enough = false;
+            std::vector<Task<void>> tasks;
+            for (int i = 0; i < kPinned; ++i) {
+                tasks.push_back(create_task([&] {
+                    while (!enough) {
+                        enough = ++pinned == kPinned * kRounds;
+                        yield();
+                    }
+                }));
+            }
+            tasks.push_back(spawn([&] {
+                while (!enough) {
+                    ++stealable;
+                    yield();
+                }
+            }));
+            for (auto& task : tasks) {
+                await(task);
+            }
+            EXPECT_GE(stealable, kRounds / 2);
+            EXPECT_LE(stealable, pinned / 4);
+        },
+        one_worker()
+    );
+}
+
 /// Tasks that are always ready, of both kinds, until `enough`.
 std::vector<Task<void>> make_yielders(const std::atomic<bool>& enough) {
     std::vector<Task<void>> tasks;
