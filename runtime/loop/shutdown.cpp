@@ -52,7 +52,9 @@ bool Runtime::State::start_threads(int first, bool to_shut_down) {
 bool Runtime::State::take_loop0() {
     const std::lock_guard lock(mutex_);
     if (loop0_has_thread_ || loop0_is_driven_) {
-        loop0_wants_thread_ = loop0_is_driven_;
+        if (phase_ == Phase::Open) {  // later it is for the shutdown to say
+            loop0_wants_thread_ = loop0_is_driven_;
+        }
         return false;
     }
     loop0_is_driven_ = true;

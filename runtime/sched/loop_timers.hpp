@@ -49,13 +49,21 @@ public:
         publish();
     }
 
-    /// The earliest of those that are due at `now`.
-    [[nodiscard]] std::optional<Deadline> take_due(Nanos now) noexcept {
+    /// The earliest of those that are due at `now`. `before` is called first, with the lock: a rescuer has
+    /// seen to earlier ones until then, and sees to later ones after it.
+    template <class Before>
+    [[nodiscard]] std::optional<Deadline> take_due(Nanos now, Before before) noexcept {
         if (next() > now) [[likely]] {
             return std::nullopt;
         }
         const std::lock_guard lock(lock_);
-        return pop_due(now);
+        before();
+        if (heap_.empty() || heap_.next() > now) {
+            return std::nullopt;
+        }
+        const Deadline deadline = heap_.pop();
+        publish();
+        return deadline;
     }
 
     // ---- the rescuer
@@ -84,14 +92,6 @@ private:
     static constexpr std::size_t kCompactAt = 128;
     static constexpr int kRescuedAtOnce = 64;  // the loop may be waiting for the lock
 
-    std::optional<Deadline> pop_due(Nanos now) noexcept {
-        if (heap_.empty() || heap_.next() > now) {
-            return std::nullopt;
-        }
-        const Deadline deadline = heap_.pop();
-        publish();
-        return deadline;
-    }
     void publish() noexcept { next_.store(heap_.next(), relaxed); }
 
     // relaxed: written with the lock. The loop sees what it wrote itself; a rescuer's may be late.

@@ -175,27 +175,31 @@ void Scheduler::bind_thread(int index) {
 }
 
 void Scheduler::start_threads(int first) {
+    // Also for those that run when one of them gets no thread.
+    struct Rescued {
+        Scheduler& scheduler;
+        ~Rescued() { scheduler.start_rescuer(); }
+    } const rescued{*this};
     threads_.resize(workers_.size());
     for (int index = first; index < width(); ++index) {
         if (!has_thread(index)) {
             start_thread(index);
         }
     }
-    if (width() > 1 && simulation_ == nullptr && virtual_clock_ == nullptr) {
-        start_rescuer();
-    }
 }
 
 /// Without it the loops go on, and those that are kept wait for themselves.
 void Scheduler::start_rescuer() noexcept {
-    if (rescuer_refused_) {
+    if (width() == 1 || simulation_ != nullptr || virtual_clock_ != nullptr) {
         return;
     }
     try {
         rescuer_.start(options_.name);
     } catch (const std::exception&) {
-        rescuer_refused_ = true;
-        log_warning("the system refuses a thread: nothing looks after loops that one task keeps");
+        if (!std::exchange(rescuer_refused_, true)) {
+            log_warning("the system refuses a thread: nothing looks after loops that one task keeps"
+            );
+        }
     }
 }
 

@@ -140,7 +140,7 @@ private:
     Atomic<bool> stealable_seen_{false};  // relaxed: set before the work is published
     Atomic<int> visitors_{0};
     Rescuer rescuer_{*this};
-    bool rescuer_refused_ = false;
+    bool rescuer_refused_ = false;  // and that has been told
     std::vector<std::unique_ptr<Worker>> workers_;
     struct Thread {
         std::thread real;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <new>
-#include <optional>
 
 #include "base/check.hpp"
 #include "fiber/sanitizer.hpp"
@@ -70,7 +69,7 @@ void Worker::drop_callbacks() noexcept {
     while (Runnable* const runnable = pinned_.pop()) {
         drop(runnable);
     }
-    while (const std::optional<Deadline> deadline = timers_.take_due(kNever)) {
+    while (const auto deadline = timers_.take_due(kNever, [] {})) {
         drop(deadline->target);
     }
 }
@@ -303,8 +302,6 @@ void Worker::turn() noexcept {
         simulation_->point();
     }
     drain_mailbox();
-    // What stop() told may have been drained just now: then no turn begins without a look at it.
-    runs_until_turn_ = stopping_.load(relaxed) ? 0 : runs_per_turn();
     if (!scheduler_.inbox().looks_empty()) {
         if (TaskState* const task = take_inbox(); task != nullptr) {
             const bool busy = has_ready();
@@ -330,6 +327,8 @@ void Worker::turn() noexcept {
     if ((searching_ || owes_look_) && has_ready()) [[unlikely]] {
         hand_search_on();
     }
+    // What stop() told may have been drained in this turn: then none begins without a look at it.
+    runs_until_turn_ = stopping_.load(relaxed) ? 0 : runs_per_turn();
     begin_turn();
 }
 
@@ -349,10 +348,13 @@ void Worker::dispatch() noexcept {
 
 void Worker::fire_timers() noexcept {
     const Nanos now = clock_.now();
-    while (const std::optional<Deadline> deadline = timers_.take_due(now)) {
-        if (shared_ && !mailbox_.looks_empty()) {
-            drain_mailbox();  // a rescuer has left earlier ones there, before it dropped the lock
+    const auto take_what_a_rescuer_left = [this] {
+        if (shared_) {
+            drain_mailbox();
         }
+    };
+    while (const auto deadline = timers_.take_due(now, take_what_a_rescuer_left)) {
+        point();
         if (deadline->target->kind == Runnable::Kind::Callback) {
             auto& callback = static_cast<Callback&>(*deadline->target);
             if (callback.cancelled()) {

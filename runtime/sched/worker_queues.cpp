@@ -290,7 +290,8 @@ void Worker::rescue() noexcept {
         if (scheduler_.inbox().put(static_cast<TaskState&>(*task))) {
             counters.rescued_tasks.add();
         } else {
-            mail(*task);  // without memory it waits here
+            backlog_.push(*task);  // without memory it waits here, also for the next look
+            unpark();
         }
     }
     if (!scheduler_.inbox().looks_empty() || !ring_.looks_empty() || !slot_.looks_empty()) {

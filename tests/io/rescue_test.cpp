@@ -42,7 +42,7 @@ INSTANTIATE_TEST_SUITE_P(
     Each,
     SeveralLoops,
     ::testing::Values(Shape{2, false}, Shape{2, true}, Shape{4, false}, Shape{4, true}),
-    [](const auto& info) { return name_of(info.param); }
+    [](const auto& each) { return name_of(each.param); }
 );
 
 RuntimeOptions two_loops() {

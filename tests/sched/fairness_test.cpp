@@ -164,8 +164,7 @@ TEST(Fairness, PinnedAndStealableTasksHaveTheSameShare) {
     );
 }
 
-// Goal: one stealable task has no larger share than each of many pinned ones, nor does one pinned one
-// starve; what a turn is for is the same share for each task.
+// Goal: one stealable task beside many pinned ones has a small share, not that of its kind.
 TEST(Fairness, OneStealableTaskDoesNotTakeHalfOfTheLoop) {
     weft::run(
         [] {

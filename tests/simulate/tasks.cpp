@@ -43,8 +43,9 @@ RuntimeOptions runtime_options() {
     return options;
 }
 
-/// Sleeps and deadlines, some of which are in vain, and enough tasks at once for a backlog.
-void busy_with_deadlines(World& world) {
+/// Sleeps and deadlines, some of which are in vain, and enough tasks at once for a backlog; and callbacks
+/// around `noon`, which is so far that all of them are there before.
+void busy_with_deadlines(World& world, std::chrono::steady_clock::time_point noon) {
     std::vector<Task<void>> tasks;
     for (int i = world.between(1, 5); i > 0; --i) {
         tasks.push_back(world.start([&world] {
@@ -62,10 +63,16 @@ void busy_with_deadlines(World& world) {
             }
         }));
     }
-    int called = 0;
-    constexpr int kCalls = 3;
-    for (int i = 0; i < kCalls; ++i) {
-        get_running_loop().call_later(nanoseconds(world.below(50'000)), [&called] { ++called; });
+    std::size_t called = 0;
+    constexpr std::size_t kCalls = 5;
+    nanoseconds last{0};
+    for (std::size_t i = 0; i < kCalls; ++i) {
+        const auto when = noon + nanoseconds(world.below(20'000));
+        get_running_loop().call_at(when, [&world, &called, &last, when] {
+            world.expect(last <= when.time_since_epoch(), "callbacks change places");
+            last = when.time_since_epoch();
+            ++called;
+        });
     }
     int ran = 0;
     const int count = world.one_in(4) ? 300 : 0;
@@ -74,7 +81,7 @@ void busy_with_deadlines(World& world) {
     }
     await_all(tasks);
     while (called < kCalls) {
-        sleep(microseconds(10));
+        sleep(std::chrono::seconds(1));
     }
     world.expect_equal(ran, count, "tasks that ran");
 }
@@ -323,21 +330,29 @@ void rescues(World& world) {
     Runtime runtime(options);
     runtime.start();
     rt::Simulation& simulation = *rt::Simulation::of_thread();
+    constexpr rt::Nanos kUntilNoon = 10'000'000'000;
+    const rt::Nanos noon = simulation.now() + kUntilNoon;
+    const std::chrono::steady_clock::time_point told_noon{nanoseconds(noon)};
     bool ended = false;
-    static_cast<void>(simulation.start([&] {
+    const auto rescue_some = [&] {
         // One loop has nobody to help it, and no lock for that.
-        for (int i = runtime.workers() > 1 ? world.between(1, 30) : 0; i > 0; --i) {
+        for (int i = runtime.workers() > 1 ? world.between(1, 20) : 0; i > 0; --i) {
             simulation.sleep_for(world.below(10'000));
             Loop& loop = runtime.loop(world.below(runtime.workers()));
             static_cast<rt::Worker&>(*loop.sink()).rescue();
         }
+    };
+    static_cast<void>(simulation.start([&] {
+        rescue_some();
+        simulation.sleep_until(noon);
+        rescue_some();
         ended = true;
     }));
     std::vector<Task<void>> mains;
     for (int i = 0; i < runtime.workers(); ++i) {
         Loop& loop = runtime.loop(i);
-        mains.push_back(loop.create_task([&world, &loop] {
-            busy_with_deadlines(world);
+        mains.push_back(loop.create_task([&world, &loop, told_noon] {
+            busy_with_deadlines(world, told_noon);
             world.expect(&get_running_loop() == &loop, "a pinned task has moved");
         }));
     }
