@@ -388,6 +388,7 @@ TEST(ShutdownTest, TenThousandTasksEndInASecond) {
         RuntimeOptions options;
         options.workers = 4;
         options.pin = Pin::None;
+        options.shutdown_timeout = std::chrono::minutes(1);  // how long it may take is asked below
         Runtime runtime(options);
         runtime.start();
         runtime.run([&] {

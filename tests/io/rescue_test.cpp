@@ -278,13 +278,13 @@ TEST_P(SeveralLoops, RescuedAtAnyMoment) {
             }
         }
     });
-    const int rounds = scaled(400);
+    static constexpr int kRounds = scaled(400);
     runtime.run([&] {
         std::vector<Task<void>> tasks;
         std::atomic<int> slept{0};
         for (int i = 0; i < 8; ++i) {
-            const auto sleeper = [&slept, rounds] {
-                for (int k = 0; k < rounds; ++k) {
+            const auto sleeper = [&slept] {
+                for (int k = 0; k < kRounds; ++k) {
                     const auto until = get_running_loop().time() + std::chrono::microseconds(20);
                     sleep(std::chrono::microseconds(20));
                     EXPECT_GE(get_running_loop().time(), until);
@@ -295,12 +295,12 @@ TEST_P(SeveralLoops, RescuedAtAnyMoment) {
             tasks.push_back(i % 2 == 0 ? spawn(sleeper) : create_task(sleeper));
         }
         for (int i = 0; i < 2; ++i) {
-            tasks.push_back(spawn([rounds] { EXPECT_EQ(play_echo(rounds), rounds); }));
+            tasks.push_back(spawn([] { EXPECT_EQ(play_echo(kRounds), kRounds); }));
         }
         std::atomic<int> ran{0};
         int called = 0;
         constexpr int kAtOnce = 600;  // more than thieves can see
-        for (int k = 0; k < std::max(rounds / 20, 1); ++k) {
+        for (int k = 0; k < std::max(kRounds / 20, 1); ++k) {
             std::vector<Task<void>> many;
             get_running_loop().call_later(std::chrono::microseconds(10), [&called] { ++called; });
             for (int i = 0; i < kAtOnce; ++i) {
@@ -313,9 +313,9 @@ TEST_P(SeveralLoops, RescuedAtAnyMoment) {
         for (auto& task : tasks) {
             await(task);
         }
-        EXPECT_EQ(slept.load(), 8 * rounds);
-        EXPECT_EQ(ran.load(), std::max(rounds / 20, 1) * kAtOnce);
-        until([&] { return called == std::max(rounds / 20, 1); });
+        EXPECT_EQ(slept.load(), 8 * kRounds);
+        EXPECT_EQ(ran.load(), std::max(kRounds / 20, 1) * kAtOnce);
+        until([&] { return called == std::max(kRounds / 20, 1); });
     });
     over.store(true);
     rescuer.join();

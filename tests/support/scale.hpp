@@ -43,10 +43,12 @@ inline constexpr bool kLong = false;
     return std::max(rounds / (kTsan ? kTsanShare : kAsan ? kAsanShare : 1), 1);
 }
 
-/// Returns how many tasks may be alive at once: to TSan each is a thread, of 0.9 MB.
+/// Returns how many tasks may be alive at once: to TSan each is a thread, of 0.9 MB, and ASan gives each a
+/// second stack.
 [[nodiscard]] constexpr int scaled_tasks(int tasks) {
     constexpr int kTsanMost = 100;
-    return kTsan ? std::min(tasks, kTsanMost) : tasks;
+    constexpr int kAsanMost = 1'000;
+    return kTsan ? std::min(tasks, kTsanMost) : kAsan ? std::min(tasks, kAsanMost) : tasks;
 }
 
 }  // namespace weft::test
