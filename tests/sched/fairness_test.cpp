@@ -130,26 +130,30 @@ TEST(Fairness, OldestSpawnedIsNotForgotten) {
     );
 }
 
-// Goal: where many of both kinds are always ready, a stealable task runs as often as a pinned one.
-TEST(Fairness, PinnedAndStealableTasksHaveTheSameShare) {
-    weft::run(
-        [] {
-            constexpr int kEach = 300;
-            constexpr int kRounds = 50;
-            int pinned = 0;
-            int stealable = 0;
+/// How often tasks that are always ready run on one loop, of each kind together, until the pinned ones
+/// have had `rounds` runs each.
+struct Runs {
+    int pinned = 0;
+    int stealable = 0;
+};
+Runs runs_of(int pinned, int stealable, int rounds) {
+    return weft::run(
+        [=] {
+            Runs runs;
             bool enough = false;
             std::vector<Task<void>> tasks;
-            for (int i = 0; i < kEach; ++i) {
+            for (int i = 0; i < pinned; ++i) {
                 tasks.push_back(create_task([&] {
                     while (!enough) {
-                        enough = ++pinned == kEach * kRounds;
+                        enough = ++runs.pinned == pinned * rounds;
                         yield();
                     }
                 }));
+            }
+            for (int i = 0; i < stealable; ++i) {
                 tasks.push_back(spawn([&] {
                     while (!enough) {
-                        ++stealable;
+                        ++runs.stealable;
                         yield();
                     }
                 }));
@@ -157,45 +161,25 @@ TEST(Fairness, PinnedAndStealableTasksHaveTheSameShare) {
             for (auto& task : tasks) {
                 await(task);
             }
-            EXPECT_GE(stealable, pinned * 9 / 10);
-            EXPECT_LE(stealable, pinned * 11 / 10);
+            return runs;
         },
         one_worker()
     );
 }
 
+// Goal: where many of both kinds are always ready, a stealable task runs as often as a pinned one.
+TEST(Fairness, PinnedAndStealableTasksHaveTheSameShare) {
+    const Runs runs = runs_of(300, 300, 50);
+    EXPECT_GE(runs.stealable, runs.pinned * 9 / 10);
+    EXPECT_LE(runs.stealable, runs.pinned * 11 / 10);
+}
+
 // Goal: one stealable task beside many pinned ones has a small share, not that of its kind.
 TEST(Fairness, OneStealableTaskDoesNotTakeHalfOfTheLoop) {
-    weft::run(
-        [] {
-            constexpr int kPinned = 300;
-            constexpr int kRounds = 50;
-            int pinned = 0;
-            int stealable = 0;
-            bool enough = false;
-            std::vector<Task<void>> tasks;
-            for (int i = 0; i < kPinned; ++i) {
-                tasks.push_back(create_task([&] {
-                    while (!enough) {
-                        enough = ++pinned == kPinned * kRounds;
-                        yield();
-                    }
-                }));
-            }
-            tasks.push_back(spawn([&] {
-                while (!enough) {
-                    ++stealable;
-                    yield();
-                }
-            }));
-            for (auto& task : tasks) {
-                await(task);
-            }
-            EXPECT_GE(stealable, kRounds / 2);
-            EXPECT_LE(stealable, pinned / 4);
-        },
-        one_worker()
-    );
+    constexpr int kRounds = 50;
+    const Runs runs = runs_of(300, 1, kRounds);
+    EXPECT_GE(runs.stealable, kRounds / 2);
+    EXPECT_LE(runs.stealable, runs.pinned / 4);
 }
 
 /// Tasks that are always ready, of both kinds, until `enough`.
