@@ -78,6 +78,8 @@ private:
     //   any ── abort ──► Broken ── reset ──► Resetting, or Filling when nobody is inside
     enum class State : std::uint8_t { Filling, Draining, Resetting, Broken };
 
+    template <class Predicate>
+    void wait_until(Predicate predicate);
     void wait_for_release();
     void go_away();
     void enter(State state);

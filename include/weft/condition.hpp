@@ -94,6 +94,10 @@ public:
     void notify_all() { notify(std::numeric_limits<std::size_t>::max()); }
 
 private:
+    friend class Barrier;
+
+    /// wait(), under the name of what is built on it.
+    void wait_as(const char* what, const void* object);
     void wake(std::size_t count) noexcept;
 
     Lock own_;

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <weft/detail/holders.hpp>
 #include <weft/detail/wait_queue.hpp>
 
 namespace weft {
@@ -41,9 +42,13 @@ public:
     /// Returns   whether the caller has it now.
     [[nodiscard]] bool try_lock() noexcept {
         State expected = State::Free;
-        return state_.compare_exchange_strong(
+        const bool taken = state_.compare_exchange_strong(
             expected, State::Held, std::memory_order_acquire, std::memory_order_relaxed  // release
         );
+        if (detail::holders_are_watched() && taken) [[unlikely]] {
+            detail::note_owned(this);
+        }
+        return taken;
     }
 
     /// Gives the lock back, to the first waiter if there is one. Never suspends.
@@ -52,6 +57,9 @@ public:
     /// Threads   any.
     /// asyncio   Lock.release
     void release() {
+        if (detail::holders_are_watched()) [[unlikely]] {
+            detail::note_given_back(this);
+        }
         State expected = State::Held;
         if (!state_.compare_exchange_strong(
                 expected, State::Free, std::memory_order_release, std::memory_order_relaxed
@@ -96,6 +104,7 @@ private:
     friend class Condition;
 
     void acquire_slow();
+    void wait_for_turn();
     void release_slow();
     /// release(), where the next owner is let run by the caller.
     void release_to(detail::WokenList& woken);

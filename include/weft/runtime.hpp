@@ -26,9 +26,18 @@ enum class Pin {
     None,   ///< wherever the kernel likes
 };
 
+/// What is done when all tasks of a runtime wait for one another, and no I/O, deadline or job of an executor can
+/// wake any: after about a second at most, with each task, what it waits for, and who waits for whom in a circle.
+enum class OnDeadlock {
+    Auto,    ///< Report, where no other thread of the program is left that could wake one
+    Ignore,  ///< nothing
+    Report,  ///< an error in the log; it also says who has the locks and permits
+    End,     ///< Report, then std::abort()
+};
+
 /// What can be chosen about a runtime. The environment wins over a field that is left alone:
 /// WEFT_WORKERS, WEFT_PIN (auto, core, group, numa, none), WEFT_CPUS ("0-3,6"), WEFT_DEBUG=1,
-/// WEFT_HOP=1. WEFT_DISABLE refuses what weft can do without, a comma list of: process_madvise, madvise, guard (both),
+/// WEFT_HOP=1, WEFT_DEADLOCK (auto, ignore, report, end). WEFT_DISABLE refuses what weft can do without, a comma list of: process_madvise, madvise, guard (both),
 /// mprotect, hwloc, cgroup.
 struct RuntimeOptions {
     /// How many loops; 0: min(CPUs of the affinity mask, cgroup quota rounded up), at least 1.
@@ -47,6 +56,8 @@ struct RuntimeOptions {
     bool handle_sigint = true;
     /// Whether slow tasks and callbacks are named in the log: see Loop::set_debug().
     bool debug = false;
+    /// What is done when its tasks wait for one another and nothing else.
+    OnDeadlock on_deadlock = OnDeadlock::Auto;
     /// Testing: moves stealable tasks to another loop at each suspension.
     bool hop = false;
     /// Testing: the loops' clock stands still while there is something to do, and jumps to the next

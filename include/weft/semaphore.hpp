@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstddef>
 #include <limits>
+#include <weft/detail/holders.hpp>
 #include <weft/detail/wait_queue.hpp>
 
 namespace weft {
@@ -21,7 +22,12 @@ public:
     explicit Semaphore(std::ptrdiff_t value = 1) : Semaphore(value, kNoBound) {}
     Semaphore(const Semaphore&) = delete;
     Semaphore& operator=(const Semaphore&) = delete;
-    ~Semaphore() = default;  ///< Nobody may be waiting.
+    /// Nobody may be waiting.
+    ~Semaphore() {
+        if (detail::holders_are_watched()) [[unlikely]] {
+            detail::forget_holders(this);
+        }
+    }
 
     /// Takes a permit, waiting while there is none.
     ///
@@ -46,6 +52,9 @@ public:
             if (value_.compare_exchange_weak(
                     value, value - 1, std::memory_order_acquire, std::memory_order_relaxed
                 )) {  // release
+                if (detail::holders_are_watched()) [[unlikely]] {
+                    detail::note_taken(this);
+                }
                 return true;
             }
         }
@@ -59,9 +68,10 @@ public:
     /// Threads   any.
     /// asyncio   Semaphore.release
     void release(std::ptrdiff_t count = 1) {
-        if (!try_release(count)) [[unlikely]] {
-            release_slow(count);
+        if (detail::holders_are_watched() && count > 0) [[unlikely]] {
+            detail::note_given_back(this, static_cast<std::size_t>(count));
         }
+        give_back(count);
     }
 
     /// acquire(), for std::scoped_lock.
@@ -106,7 +116,13 @@ private:
         }
         return false;
     }
+    void give_back(std::ptrdiff_t count) {
+        if (!try_release(count)) [[unlikely]] {
+            release_slow(count);
+        }
+    }
     void acquire_slow();
+    void wait_for_permit();
     void release_slow(std::ptrdiff_t count);
 
     detail::WaitQueue waiters_;

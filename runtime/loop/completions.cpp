@@ -4,6 +4,7 @@
 #include <weft/errors.hpp>
 #include <weft/future.hpp>
 
+#include "loop/awaited.hpp"
 #include "loop/callback_handles.hpp"
 
 namespace weft::detail {
@@ -59,6 +60,7 @@ private:
 class Completions::Handles : public CallbackHandles {
 public:
     std::optional<std::chrono::steady_clock::time_point> thread_deadline;  // of a plain thread
+    Futures futures;  // where somebody asks who waits for whom
 };
 
 Completions::Completions(const Futures& futures, std::optional<Delay> timeout)
@@ -67,6 +69,9 @@ Completions::Completions(const Futures& futures, std::optional<Delay> timeout)
       left_(futures.size()) {
     if (timeout && !handles_->after(*timeout, [shared = shared_] { shared->time_is_up(); })) {
         handles_->thread_deadline = deadline_after(*timeout);
+    }
+    if (holders_are_watched()) {
+        handles_->futures = futures;
     }
     for (std::size_t place = 0; place < futures.size(); ++place) {
         handles_->when_done(*futures[place], [shared = shared_, place](FutureState&) {
@@ -91,6 +96,7 @@ std::optional<std::size_t> Completions::next() {
             }
             return place;
         }
+        const Awaited awaited(*wait_for->state(), handles_->futures);
         if (!handles_->thread_deadline) {
             wait_for->get();
         } else if (!wait_for->state()->wait_until(*handles_->thread_deadline)) {

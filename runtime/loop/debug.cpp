@@ -4,6 +4,7 @@
 #include <weft/loop.hpp>
 
 #include "loop/runtime_state.hpp"
+#include "task/holders.hpp"
 
 // asyncio's debug mode: what of it is not always on.
 
@@ -15,7 +16,8 @@ void Runtime::State::set_debug(bool enabled) {
     if (!enabled) {
         ended = std::move(monitor_);
     } else if (monitor_ == nullptr && phase_ == Phase::Open) {
-        monitor_ = std::make_unique<rt::StallMonitor>(*scheduler, slow_);
+        rt::watch_holders();
+        monitor_ = std::make_unique<rt::StallMonitor>(*scheduler, *deadlock_watch, slow_);
     }
 }
 

@@ -6,6 +6,7 @@
 
 #include "sched/scheduler.hpp"
 #include "task/record_pool.hpp"
+#include "task/report.hpp"
 
 namespace weft::rt {
 namespace {
@@ -26,22 +27,18 @@ std::string state_of(const TaskState& task) {
     if (!task.sleep.asleep() || what == nullptr) {
         return "ready";
     }
-    std::string text = std::string("waiting: ") + what;
-    if (const void* const object = task.wait_object.load(relaxed); object != nullptr) {
-        char address[32];
-        std::snprintf(address, sizeof address, " @%p", object);
-        text += address;
-    }
-    return text;
+    return "waiting: " + describe_wait(what, task.wait_object.load(relaxed));
 }
 
-std::string site_of(const TaskState& task) {
-    const char* const path = task.site_file;
-    const char* name = path;
-    for (const char* at = path; *at != '\0'; ++at) {
-        name = *at == '/' ? at + 1 : name;
+}  // namespace
+
+std::string describe_wait(const char* what, const void* object) {
+    if (object == nullptr) {
+        return what;
     }
-    return std::string("spawned at ") + name + ":" + std::to_string(task.site_line);
+    char address[32];
+    std::snprintf(address, sizeof address, " @%p", object);
+    return std::string(what) + address;
 }
 
 std::string describe_task(const TaskState& task) {
@@ -51,8 +48,6 @@ std::string describe_task(const TaskState& task) {
            state_of(task) + "  " + site_of(task) +
            (task.cancel_requests.load(relaxed) != 0 ? "  (cancelling)" : "");
 }
-
-}  // namespace
 
 std::string describe_running(const Carrier& carrier) {
     TaskState* const task = carrier.current;
@@ -64,7 +59,7 @@ std::string describe_running(const Carrier& carrier) {
         return "a task that has just ended";
     }
     const auto keep = detail::Ref<detail::FutureState>::adopt(task);
-    return "task '" + task->display_name() + "' " + site_of(*task);
+    return name_and_site(*task);
 }
 
 std::string dump_tasks(const void* runtime) {

@@ -1,6 +1,7 @@
 #include <unordered_map>
 #include <utility>
 #include <weft/detail/gather_state.hpp>
+#include <weft/detail/holders.hpp>
 #include <weft/errors.hpp>
 
 namespace weft::detail {
@@ -27,6 +28,12 @@ private:
     std::size_t number_;
 };
 
+GatherState::~GatherState() {
+    if (holders_are_watched()) {
+        forget_holders(this);
+    }
+}
+
 void GatherState::start(const Children& arguments) {
     std::unordered_map<FutureState*, std::size_t> numbers;
     for (const Ref<FutureState>& argument : arguments) {
@@ -47,6 +54,9 @@ void GatherState::start(const Children& arguments) {
         if (argument->done()) {
             done.emplace_back(number, argument);
         } else {
+            if (holders_are_watched()) {
+                note_awaited(this, *argument);
+            }
             tell_when_done(*argument, make_done_callback(FromChild(*this, number)));
         }
         ++number;
@@ -127,6 +137,9 @@ void GatherState::child_done(std::size_t number, const Ref<FutureState>& child) 
         const std::lock_guard lock(mutex_);
         children_[number] = {nullptr, child};
         --unfinished_;
+    }
+    if (holders_are_watched()) {
+        forget_awaited(this, *child);
     }
     if (child->status() != Status::Value) {
         child->mark_error_seen();  // whatever becomes of it

@@ -54,6 +54,21 @@ rt::SchedulerOptions scheduler_options(const RuntimeOptions& options) {
     return result;
 }
 
+OnDeadlock deadlock_choice(const RuntimeOptions& options) {
+    const std::string word = rt::environment("WEFT_DEADLOCK").value_or("auto");
+    OnDeadlock from_environment = OnDeadlock::Auto;
+    if (word == "ignore") {
+        from_environment = OnDeadlock::Ignore;
+    } else if (word == "report") {
+        from_environment = OnDeadlock::Report;
+    } else if (word == "end") {
+        from_environment = OnDeadlock::End;
+    } else if (word != "auto") {
+        rt::warn_ignored("WEFT_DEADLOCK", word, "auto, ignore, report or end");
+    }
+    return options.on_deadlock != OnDeadlock::Auto ? options.on_deadlock : from_environment;
+}
+
 /// For the report of an overflow and of a failed check: on the thread that is in trouble, perhaps
 /// in its signal handler, so no memory is asked for.
 void describe_current_task(char* out, unsigned long size) {
@@ -96,6 +111,8 @@ Runtime::State::State(const RuntimeOptions& given)
     for (int i = 0; i < scheduler->width(); ++i) {
         loops[static_cast<std::size_t>(i)]->sink_ = &scheduler->worker(i);
     }
+    deadlock_watch = std::make_unique<rt::DeadlockWatch>(*scheduler, deadlock_choice(given));
+    scheduler->set_on_quiet([watch = deadlock_watch.get()] { watch->look_at_all(); });
 }
 
 Runtime::Runtime(RuntimeOptions options) {

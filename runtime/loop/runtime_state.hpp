@@ -8,6 +8,7 @@
 #include <weft/executor.hpp>
 #include <weft/runtime.hpp>
 
+#include "loop/deadlock.hpp"
 #include "loop/stall_monitor.hpp"
 #include "sched/scheduler.hpp"
 
@@ -65,6 +66,7 @@ struct Runtime::State {
     std::vector<std::unique_ptr<Loop>> loops;
     std::unique_ptr<rt::Scheduler> scheduler;  // null when it was given up
     const void* const identity;                // what its tasks' Sink::runtime() says
+    std::unique_ptr<rt::DeadlockWatch> deadlock_watch;
 
 private:
     enum class Phase { Open, Ending, Ended };

@@ -8,6 +8,7 @@
 #include <string>
 #include <utility>
 
+#include "base/helper_thread.hpp"
 #include "base/log.hpp"
 #include "loop/dump.hpp"
 
@@ -19,11 +20,14 @@ using std::chrono::nanoseconds;
 // How often it looks, within the time that is slow.
 constexpr int kLooks = 4;
 constexpr nanoseconds kShortestPause = std::chrono::milliseconds(1);
+// How often it asks who waits for whom, which is a look at every task.
+constexpr Nanos kBetweenCycles = 1'000'000'000;
 
 }  // namespace
 
-StallMonitor::StallMonitor(Scheduler& scheduler, nanoseconds slow)
+StallMonitor::StallMonitor(Scheduler& scheduler, DeadlockWatch& deadlocks, nanoseconds slow)
     : scheduler_(scheduler),
+      deadlocks_(deadlocks),
       slow_(slow),
       seen_(static_cast<std::size_t>(scheduler.width())),
       thread_([this] { watch(); }) {}
@@ -47,6 +51,8 @@ void StallMonitor::set_slow(nanoseconds slow) {
 
 void StallMonitor::watch() {
     ::prctl(PR_SET_NAME, "weft-debug");
+    const HelperThread looks;
+    Nanos next_cycles = monotonic_now() + kBetweenCycles;
     std::unique_lock lock(mutex_);
     while (!ended_) {
         const nanoseconds slow = slow_;
@@ -54,9 +60,16 @@ void StallMonitor::watch() {
         for (int index = 0; index < scheduler_.width(); ++index) {
             look(index, seen_[static_cast<std::size_t>(index)], slow);
         }
+        if (const Nanos now = monotonic_now(); now >= next_cycles) {
+            deadlocks_.look_for_cycles();
+            next_cycles = now + kBetweenCycles;
+        }
         lock.lock();
         if (!ended_) {
-            changed_.wait_for(lock, std::max(slow_ / kLooks, kShortestPause));
+            changed_.wait_for(
+                lock,
+                std::clamp<nanoseconds>(slow_ / kLooks, kShortestPause, nanoseconds(kBetweenCycles))
+            );
         }
     }
 }

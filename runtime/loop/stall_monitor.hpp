@@ -6,18 +6,19 @@
 #include <thread>
 #include <vector>
 
+#include "loop/deadlock.hpp"
 #include "sched/progress.hpp"
 #include "sched/scheduler.hpp"
 
 namespace weft::rt {
 
-/// Says which task or callback keeps a loop from everything else, while it does: a thread that looks
-/// at what the loops count. Costs the loops nothing.
+/// Says which task or callback keeps a loop from everything else, while it does, and which tasks wait for one
+/// another: a thread that looks at what the loops count and the tasks wait for. Costs the loops nothing.
 class StallMonitor {
 public:
     /// Throws std::system_error when the system refuses a thread, std::bad_alloc. From then on it asks
     /// for no memory that it cannot do without.
-    StallMonitor(Scheduler& scheduler, std::chrono::nanoseconds slow);
+    StallMonitor(Scheduler& scheduler, DeadlockWatch& deadlocks, std::chrono::nanoseconds slow);
     StallMonitor(const StallMonitor&) = delete;
     StallMonitor& operator=(const StallMonitor&) = delete;
     ~StallMonitor();
@@ -35,6 +36,7 @@ private:
     static void report(Worker& worker, int index, std::chrono::nanoseconds kept) noexcept;
 
     Scheduler& scheduler_;
+    DeadlockWatch& deadlocks_;
     mutable std::mutex mutex_;
     std::condition_variable changed_;
     std::chrono::nanoseconds slow_;  // under the mutex

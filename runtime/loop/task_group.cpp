@@ -5,6 +5,7 @@
 #include <mutex>
 #include <utility>
 #include <vector>
+#include <weft/detail/holders.hpp>
 #include <weft/detail/loop_api.hpp>
 #include <weft/detail/wait_queue.hpp>
 #include <weft/errors.hpp>
@@ -44,6 +45,15 @@ struct TaskGroup::State : std::enable_shared_from_this<TaskGroup::State> {
     bool exiting = false;
     bool aborting = false;
     bool parent_cancelled = false;  // by this group: to be taken back
+
+    State() = default;
+    State(const State&) = delete;
+    State& operator=(const State&) = delete;
+    ~State() {
+        if (detail::holders_are_watched()) {
+            detail::forget_holders(this);
+        }
+    }
 
     [[nodiscard]] bool busy() const noexcept { return !tasks.empty(); }
 
@@ -95,6 +105,9 @@ struct TaskGroup::State : std::enable_shared_from_this<TaskGroup::State> {
     void child_done(std::uint64_t number, FutureState& child) noexcept {
         const std::lock_guard lock(mutex);
         tasks.erase(number);
+        if (detail::holders_are_watched()) {
+            detail::forget_awaited(this, child);
+        }
         tell_if_ended();
         if (child.status() != detail::Status::Error) {
             return;
@@ -154,6 +167,9 @@ void TaskGroup::Entry::add(FutureState& task) noexcept {
     {
         const std::lock_guard lock(state_->mutex);
         state_->tasks.find(number_)->second = Ref<FutureState>::share(&task);
+        if (detail::holders_are_watched()) {
+            detail::note_awaited(state_.get(), task);
+        }
         if (state_->aborting) {
             task.cancel({});
         }

@@ -47,6 +47,14 @@ public:
         return payload;
     }
 
+    /// Whether any is as `matches(payload)` says.
+    template <class Matches>
+    [[nodiscard]] bool any(Matches matches) const {
+        return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& entry) {
+            return matches(entry.payload);
+        });
+    }
+
     /// Drops every entry for which `stale(payload)`; costs one pass.
     template <class Stale>
     void compact(Stale stale) {

@@ -66,6 +66,15 @@ public:
         return deadline;
     }
 
+    // ---- any thread; where there is one loop, its own
+
+    /// Whether there is any that is still wanted.
+    template <class Live>
+    [[nodiscard]] bool any(Live live) noexcept {
+        const std::lock_guard lock(lock_);
+        return heap_.any(live);
+    }
+
     // ---- the rescuer
 
     /// Shows what is due at `now` to `take`, in order, and drops what it has taken; ends at the first that it

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "base/helper_thread.hpp"
 #include "sched/scheduler.hpp"
 #include "sched/worker.hpp"
 
@@ -26,6 +27,7 @@ void Rescuer::start(const std::string& name) {
     progress_.assign(static_cast<std::size_t>(scheduler_.width()), {});
     thread_ = std::thread([this, thread_name = name.substr(0, 8) + "/rescue"] {
         ::prctl(PR_SET_NAME, thread_name.c_str());
+        const HelperThread looks;
         watch();
     });
 }

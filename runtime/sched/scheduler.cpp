@@ -56,7 +56,8 @@ detail::Ref<detail::FutureState> TaskWalk::next() noexcept {
         }
         const Sink* const loop = static_cast<TaskState&>(*reference).loop();
         const std::lock_guard lock(loops.mutex);
-        if (loops.lives.find(loop) != loops.lives.end() && loop->runtime() == runtime_) {
+        if (loops.lives.find(loop) != loops.lives.end() &&
+            (runtime_ == nullptr || loop->runtime() == runtime_)) {
             return reference;
         }
     }
@@ -301,6 +302,27 @@ bool Scheduler::join_thread(std::size_t index, Nanos deadline) noexcept {
         threads_[index].real.detach();
     }
     return has_left;
+}
+
+std::optional<std::uint64_t> Scheduler::stillness() noexcept {
+    if (!inbox_.looks_empty()) {
+        return std::nullopt;
+    }
+    std::uint64_t sum = 0;
+    for (const auto& worker : workers_) {
+        const auto number = worker->sleep_number();
+        if (!number) {
+            return std::nullopt;
+        }
+        sum += *number;
+    }
+    return sum;
+}
+
+int Scheduler::loops_driven() const noexcept {
+    return static_cast<int>(std::count_if(workers_.begin(), workers_.end(), [](const auto& worker) {
+        return worker->driven();
+    }));
 }
 
 void Scheduler::notify(Worker* from) noexcept {

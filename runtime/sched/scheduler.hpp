@@ -69,6 +69,21 @@ public:
     /// Not in a child of fork(): none of its threads and locks can be relied on there.
     [[nodiscard]] bool is_here() const noexcept { return birthplace_.is_here(); }
 
+    // ---- when nothing happens
+
+    /// How often the loops have gone to sleep, if all of them sleep and nothing is on its way to any: equal
+    /// answers mean that nothing has run in between.
+    [[nodiscard]] std::optional<std::uint64_t> stillness() noexcept;
+    [[nodiscard]] int loops_driven() const noexcept;
+    /// Called by each loop that has slept for half a second, once: on its thread, where it still counts as
+    /// asleep. Set before any loop runs.
+    void set_on_quiet(std::function<void()> on_quiet) { on_quiet_ = std::move(on_quiet); }
+    void tell_quiet() noexcept {
+        if (on_quiet_) {
+            on_quiet_();
+        }
+    }
+
     // ---- for the workers
 
     /// Wakes one sleeping worker for stealable work, unless somebody is looking already. `from`:
@@ -139,6 +154,7 @@ private:
     Inbox<TaskState> inbox_;
     Atomic<bool> stealable_seen_{false};  // relaxed: set before the work is published
     Atomic<int> visitors_{0};
+    std::function<void()> on_quiet_;  // throws nothing
     Rescuer rescuer_{*this};
     bool rescuer_refused_ = false;  // and that has been told
     std::vector<std::unique_ptr<Worker>> workers_;
@@ -156,11 +172,11 @@ private:
 /// neither may loops be made or ended in a visit, nor the last handle of anything be dropped.
 void for_each_task(const std::function<void(TaskState&)>& visit);
 
-/// A walk through the tasks of one runtime that have not ended, by somebody who keeps its loops.
+/// A walk through the tasks of one runtime, or of all, that have not ended, by somebody who keeps its loops.
 /// Asks for no memory.
 class TaskWalk {
 public:
-    /// `runtime`: what its tasks' Sink::runtime() says.
+    /// `runtime`: what its tasks' Sink::runtime() says; null: of all.
     explicit TaskWalk(const void* runtime) noexcept : runtime_(runtime) {}
     /// The next task, or null.
     [[nodiscard]] detail::Ref<detail::FutureState> next() noexcept;

@@ -402,6 +402,21 @@ void Worker::add_deadline(Nanos when, const Deadline& deadline) {
     });
 }
 
+bool Worker::has_live_deadline() noexcept {
+    return timers_.any([](const Deadline& deadline) {
+        return deadline.target->kind == Runnable::Kind::Task
+                   ? static_cast<TaskState*>(deadline.target)->sleep.epoch() == deadline.epoch
+                   : !static_cast<Callback*>(deadline.target)->cancelled();
+    });
+}
+
+std::optional<std::uint64_t> Worker::sleep_number() noexcept {
+    if (!sleeps_for_sure() || !sleeps_undisturbed()) {
+        return std::nullopt;
+    }
+    return counters.parks.get();
+}
+
 bool Worker::can_start() noexcept {
     // Another thread may not look into this worker's cache; its tasks find their stack, or wait.
     return current_carrier() != this || stacks.has_spare();

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -78,6 +79,12 @@ public:
     [[nodiscard]] bool sleeps_undisturbed() const noexcept {
         return mailbox_.looks_asleep() || (!driven() && mailbox_.looks_empty());
     }
+    /// How often it has gone to sleep, if it sleeps and nothing is on its way to it: equal answers mean that
+    /// it has slept all the time. None of one that is awake.
+    [[nodiscard]] std::optional<std::uint64_t> sleep_number() noexcept;
+    /// Whether a deadline is armed that somebody still wants. On another thread only where there are several
+    /// loops.
+    [[nodiscard]] bool has_live_deadline() noexcept;
     [[nodiscard]] int index() const noexcept { return index_; }
     [[nodiscard]] Reactor& reactor() noexcept { return *reactor_; }
     [[nodiscard]] Scheduler& scheduler() noexcept { return scheduler_; }
@@ -164,6 +171,7 @@ private:
     void nap() noexcept;
     void sleep_in_reactor(Nanos longest) noexcept;
     void sleep_in_virtual_time(Nanos longest) noexcept;
+    [[nodiscard]] int wait_in_reactor(Nanos longest) noexcept;
     enum class Sight { Nothing, Slot, Work };
     [[nodiscard]] Sight last_look() noexcept;
     void end_search() noexcept;

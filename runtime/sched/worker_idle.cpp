@@ -17,6 +17,10 @@ constexpr Nanos kShortestNap = 50 * kMicro;
 constexpr Nanos kLongestNap = 2'000 * kMicro;
 // A task that has been in an owner's slot for so long may be taken from there.
 constexpr std::uint64_t kSlotHesitationMicroseconds = 3;
+// After so long a sleep a loop asks whether there is still anything to wait for; one that is going to be
+// woken by a deadline soon does not, as that would be two wake-ups in place of one.
+constexpr Nanos kQuiet = 500'000 * kMicro;
+constexpr Nanos kLongSleep = 2 * kQuiet;
 // With fresh tasks and no stack for them: when to ask for one again.
 constexpr Nanos kStackRetry = 10'000 * kMicro;
 
@@ -227,7 +231,7 @@ void Worker::sleep_in_reactor(Nanos longest) noexcept {
         if (!timers_.none()) {
             longest = std::min(longest, std::max<Nanos>(timers_.next() - clock_.now(), 0));
         }
-        counters.events.add(static_cast<std::uint64_t>(reactor_->wait(longest)));
+        counters.events.add(static_cast<std::uint64_t>(wait_in_reactor(longest)));
     }
     point();
     last_poll_ = ticks_now();
@@ -237,12 +241,28 @@ void Worker::sleep_in_reactor(Nanos longest) noexcept {
     scheduler_.rescuer().tell_awake();
 }
 
+/// Lets it be known once when it sleeps for long: somebody may ask himself why.
+int Worker::wait_in_reactor(Nanos longest) noexcept {
+    if (longest < kLongSleep || once_ || simulation_ != nullptr) {
+        return reactor_->wait(longest);
+    }
+    const int events = reactor_->wait(kQuiet);
+    if (events != 0 || !mailbox_.looks_asleep()) {
+        return events;
+    }
+    scheduler_.tell_quiet();
+    if (has_ready()) {
+        return 0;  // what it looked at may have ended there, and made something ready
+    }
+    return reactor_->wait(longest == kNever ? kNever : longest - kQuiet);
+}
+
 /// What has happened by itself comes before a jump of the clock.
 void Worker::sleep_in_virtual_time(Nanos longest) noexcept {
     VirtualClock& clock = *scheduler_.virtual_clock();
     int events = reactor_->wait(0);
     if (events == 0 && !clock.begin_sleep(index_, timers_.next())) {
-        events = reactor_->wait(longest);
+        events = wait_in_reactor(longest);
     }
     clock.end_sleep(index_);
     counters.events.add(static_cast<std::uint64_t>(events));

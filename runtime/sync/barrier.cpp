@@ -11,9 +11,16 @@ Barrier::Barrier(std::ptrdiff_t parties) : parties_(static_cast<std::size_t>(par
     }
 }
 
+template <class Predicate>
+void Barrier::wait_until(Predicate predicate) {
+    while (!predicate()) {
+        changed_.wait_as("Barrier.wait", this);
+    }
+}
+
 std::size_t Barrier::wait() {
     const std::unique_lock lock(changed_);
-    changed_.wait_for([this] {
+    wait_until([this] {
         const State state = state_.load(std::memory_order_relaxed);
         return state != State::Draining && state != State::Resetting;
     });
@@ -37,7 +44,7 @@ std::size_t Barrier::wait() {
 }
 
 void Barrier::wait_for_release() {
-    changed_.wait_for([this] { return state_.load(std::memory_order_relaxed) != State::Filling; });
+    wait_until([this] { return state_.load(std::memory_order_relaxed) != State::Filling; });
     if (state_.load(std::memory_order_relaxed) != State::Draining) {
         throw BrokenBarrierError("the barrier was aborted or reset");
     }

@@ -5,7 +5,11 @@
 namespace weft {
 
 void Condition::wait() {
-    detail::require_waitable("Condition.wait");
+    wait_as("Condition.wait", this);
+}
+
+void Condition::wait_as(const char* what, const void* object) {
+    detail::require_waitable(what);
     if (!locked()) {
         throw RuntimeError("wait() of a Condition whose lock is not acquired");
     }
@@ -13,13 +17,16 @@ void Condition::wait() {
     // Whoever gets the lock from here on and notifies has to take this lock as well, which is free
     // when the sleeper is in the queue.
     waiters_.lock();
+    if (detail::holders_are_watched()) {
+        detail::note_given_back(&lock_);
+    }
     try {
         lock_.release_to(next_owner);
     } catch (...) {
         waiters_.unlock();
         throw;
     }
-    const detail::WaitOutcome outcome = waiters_.wait("Condition.wait", this, 0, &next_owner);
+    const detail::WaitOutcome outcome = waiters_.wait(what, object, 0, &next_owner);
     std::exception_ptr error;
     if (outcome.cancelled()) {
         try {

@@ -4,6 +4,13 @@
 namespace weft {
 
 void Lock::acquire_slow() {
+    wait_for_turn();
+    if (detail::holders_are_watched()) {
+        detail::note_owned(this);
+    }
+}
+
+void Lock::wait_for_turn() {
     waiters_.lock();
     State state = state_.load(std::memory_order_relaxed);
     while (state == State::Free || state == State::Held) {

@@ -13,6 +13,13 @@ Semaphore::Semaphore(std::ptrdiff_t value, std::ptrdiff_t bound) : value_(value)
 }
 
 void Semaphore::acquire_slow() {
+    wait_for_permit();
+    if (detail::holders_are_watched()) {
+        detail::note_taken(this);
+    }
+}
+
+void Semaphore::wait_for_permit() {
     waiters_.lock();
     std::ptrdiff_t value = value_.load(std::memory_order_relaxed);
     while (value != kContended) {
@@ -33,7 +40,7 @@ void Semaphore::acquire_slow() {
         return;
     }
     if (outcome.granted()) {
-        release();
+        give_back(1);
     }
     detail::throw_cancelled();
 }

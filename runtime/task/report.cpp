@@ -26,6 +26,19 @@ void report(ErrorReport&& what) {
 
 }  // namespace
 
+std::string site_of(const TaskState& task) {
+    const char* const path = task.site_file;
+    const char* name = path;
+    for (const char* at = path; *at != '\0'; ++at) {
+        name = *at == '/' ? at + 1 : name;
+    }
+    return std::string("spawned at ") + name + ":" + std::to_string(task.site_line);
+}
+
+std::string name_and_site(const TaskState& task) {
+    return "task '" + task.display_name() + "' " + site_of(task);
+}
+
 std::string describe(const std::exception_ptr& error) {
     try {
         std::rethrow_exception(error);

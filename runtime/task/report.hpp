@@ -5,7 +5,14 @@
 #include <weft/detail/context_state.hpp>
 #include <weft/detail/future_state.hpp>
 
+#include "task/task_state.hpp"
+
 namespace weft::rt {
+
+/// "spawned at f.cpp:3".
+[[nodiscard]] std::string site_of(const TaskState& task);
+/// "task 'x' spawned at f.cpp:3".
+[[nodiscard]] std::string name_and_site(const TaskState& task);
 
 /// What an exception says: its what(), or the name of its type.
 [[nodiscard]] std::string describe(const std::exception_ptr& error);

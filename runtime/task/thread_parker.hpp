@@ -4,6 +4,8 @@
 #include <condition_variable>
 #include <mutex>
 
+#include "base/helper_thread.hpp"
+
 namespace weft::detail {
 
 /// Where a plain thread blocks until it is woken once. Lives on that thread's stack: signal() is
@@ -18,6 +20,7 @@ public:
         condition_.notify_one();
     }
     void wait() {
+        const rt::HelperThread waits_for_tasks;
         std::unique_lock lock(mutex_);
         condition_.wait(lock, [this] { return signalled_; });
     }

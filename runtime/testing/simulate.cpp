@@ -6,8 +6,10 @@
 #include <weft/task.hpp>
 #include <weft/testing/simulate.hpp>
 
+#include "loop/deadlock.hpp"
 #include "loop/dump.hpp"
 #include "sched/simulation.hpp"
+#include "task/holders.hpp"
 
 namespace weft::detail {
 
@@ -35,7 +37,7 @@ struct SimulationRun::State {
 
 std::string SimulationRun::State::text_of(const char* why) const {
     return "simulation of seed " + std::to_string(seed) + ": " + why + "\n" +
-           rt::dump_tasks(nullptr);
+           rt::describe_cycles(rt::WaitGraph(nullptr)) + rt::dump_tasks(nullptr);
 }
 
 /// The first time there is a way out, by cancelling; after that there is none.
@@ -56,6 +58,7 @@ SimulationRun::SimulationRun(std::uint64_t seed, const testing::SimulationOption
             "; a number of loops was expected, or 0 to leave it to the seed"
         );
     }
+    rt::watch_holders();
     state_ = std::make_unique<State>(seed, options);
 }
 

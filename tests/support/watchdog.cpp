@@ -5,6 +5,7 @@
 #include <utility>
 #include <weft/runtime.hpp>
 
+#include "base/helper_thread.hpp"
 #include "support/scale.hpp"
 
 namespace weft::test {
@@ -56,6 +57,7 @@ void Watchdog::OnTestEnd(const ::testing::TestInfo&) {
 }
 
 void Watchdog::watch() {
+    const rt::HelperThread looks;  // else no test could do without another thread
     std::unique_lock lock(mutex_);
     while (!ending_) {
         if (deadline_ == TimePoint::max()) {

@@ -37,7 +37,7 @@ protected:
         : FutureState(operations, value, running_sink(), false),
           gather_operations_(operations),
           return_exceptions_(return_exceptions) {}
-    ~GatherState() = default;
+    ~GatherState();
 
     static bool cancel(FutureState& state, const std::string& message) noexcept;
 
