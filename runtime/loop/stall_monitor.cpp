@@ -7,9 +7,11 @@
 #include <new>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "base/helper_thread.hpp"
 #include "base/log.hpp"
+#include "base/thread_frames.hpp"
 #include "loop/dump.hpp"
 
 namespace weft::rt {
@@ -20,6 +22,8 @@ using std::chrono::nanoseconds;
 // How often it looks, within the time that is slow.
 constexpr int kLooks = 4;
 constexpr nanoseconds kShortestPause = std::chrono::milliseconds(1);
+// How long a thread may take to say where it is: it may be waiting in the kernel for a disk.
+constexpr nanoseconds kPatience = std::chrono::milliseconds(100);
 // How often it asks who waits for whom, which is a look at every task.
 constexpr Nanos kBetweenCycles = 1'000'000'000;
 
@@ -30,7 +34,9 @@ StallMonitor::StallMonitor(Scheduler& scheduler, DeadlockWatch& deadlocks, nanos
       deadlocks_(deadlocks),
       slow_(slow),
       seen_(static_cast<std::size_t>(scheduler.width())),
-      thread_([this] { watch(); }) {}
+      thread_([this] { watch(); }) {
+    install_frames_handler();
+}
 
 StallMonitor::~StallMonitor() {
     {
@@ -80,17 +86,28 @@ void StallMonitor::look(int index, Seen& seen, nanoseconds slow) {
     if (kept < slow) {
         seen.reported = false;
     } else if (!std::exchange(seen.reported, true)) {
-        report(worker, index, kept);
+        report(worker, index, kept, seen.progress);
     }
 }
 
-void StallMonitor::report(Worker& worker, int index, nanoseconds kept) noexcept {
+void StallMonitor::report(
+    Worker& worker, int index, nanoseconds kept, Progress& progress
+) noexcept {
     char length[32];
     std::snprintf(length, sizeof length, "%.3f s", std::chrono::duration<double>(kept).count());
     try {
-        log_warning(
-            describe_running(worker) + " has kept loop " + std::to_string(index) + " for " + length
-        );
+        std::string text =
+            describe_running(worker) + " has kept loop " + std::to_string(index) + " for " + length;
+        const std::vector<std::string> frames =
+            frames_of_thread(worker.thread_id(), kPatience.count());
+        if (progress.kept(worker, monotonic_now()) >= kept.count()) {  // else they are another's
+            const char* before = "\n    in ";
+            for (const std::string& frame : frames) {
+                text += before + frame;
+                before = "\n    called from ";
+            }
+        }
+        log_warning(text);
     } catch (const std::bad_alloc&) {
         log_warning("a loop is kept, and there is no memory to say by what");
     }

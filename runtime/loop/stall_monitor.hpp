@@ -33,7 +33,9 @@ private:
 
     void watch();
     void look(int index, Seen& seen, std::chrono::nanoseconds slow);
-    static void report(Worker& worker, int index, std::chrono::nanoseconds kept) noexcept;
+    static void report(
+        Worker& worker, int index, std::chrono::nanoseconds kept, Progress& progress
+    ) noexcept;
 
     Scheduler& scheduler_;
     DeadlockWatch& deadlocks_;

@@ -1,17 +1,14 @@
-#include <dlfcn.h>
 #include <execinfo.h>
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <cstdint>
-#include <cstdio>
 #include <cstring>
 #include <string>
 #include <vector>
 #include <weft/detail/loop_api.hpp>
 
-#include "base/demangle.hpp"
+#include "base/symbol.hpp"
 #include "fiber/switch.hpp"
 #include "task/carrier.hpp"
 
@@ -60,25 +57,6 @@ struct Visit {
     std::memcpy(place, saved.data(), size);
 }
 
-std::string name_of(void* address) {
-    Dl_info info{};
-    // A return address: the call is before it.
-    const auto call = reinterpret_cast<std::uintptr_t>(address) - 1;
-    if (::dladdr(reinterpret_cast<void*>(call), &info) == 0 || info.dli_fname == nullptr) {
-        char text[32];
-        std::snprintf(text, sizeof text, "%p", address);
-        return text;
-    }
-    std::string name;
-    if (info.dli_sname != nullptr) {
-        name = rt::demangled(info.dli_sname) + " ";
-    }
-    char offset[32];
-    const std::uintptr_t base = reinterpret_cast<std::uintptr_t>(info.dli_fbase);
-    std::snprintf(offset, sizeof offset, "+0x%zx", static_cast<std::size_t>(call - base));
-    return name + "(" + info.dli_fname + offset + ")";
-}
-
 /// On which stack this thread stands.
 rt::Stack stack_of_thread() noexcept {
     rt::Stack own{};
@@ -121,7 +99,7 @@ std::vector<std::string> task_stack(FutureState& state) {
     const Frames frames = frames_of(static_cast<TaskState&>(state));
     std::vector<std::string> names;
     for (int i = 0; i < frames.count; ++i) {
-        names.push_back(name_of(frames.addresses[static_cast<std::size_t>(i)]));
+        names.push_back(rt::symbol_of(frames.addresses[static_cast<std::size_t>(i)]));
     }
     return names;
 }

@@ -1,5 +1,7 @@
 #include "sched/worker.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <new>
 
@@ -82,6 +84,7 @@ void Worker::drive() {
     }
     if (simulation_ == nullptr) {
         describe_thread_stack(own_thread_stack_);
+        thread_id_ = ::gettid();
     } else {
         thread_stack_ = &simulation_->base_stack();
     }

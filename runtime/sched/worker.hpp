@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -85,6 +87,8 @@ public:
     /// Whether a deadline is armed that somebody still wants. On another thread only where there are several
     /// loops.
     [[nodiscard]] bool has_live_deadline() noexcept;
+    /// The kernel's number of the thread that drives it, or drove it last; 0 in a simulation.
+    [[nodiscard]] pid_t thread_id() const noexcept { return thread_id_; }
     [[nodiscard]] int index() const noexcept { return index_; }
     [[nodiscard]] Reactor& reactor() noexcept { return *reactor_; }
     [[nodiscard]] Scheduler& scheduler() noexcept { return scheduler_; }
@@ -240,6 +244,7 @@ private:
     Stack* thread_stack_ = &own_thread_stack_;  // what drive() was called on
     Atomic<bool> stopping_{false};              // release by stop -> acquire in next
     Atomic<bool> driven_{false};
+    Published<pid_t> thread_id_{0};
 
     alignas(kCacheLine) Mailbox<Runnable> mailbox_;
     Ring ring_;

@@ -1,7 +1,10 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <condition_variable>
+#include <csignal>
 #include <cstdlib>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <weft/loop.hpp>
@@ -11,17 +14,19 @@
 #include "support/runtime_fixture.hpp"
 
 namespace weft::test {
-namespace {
 
-using std::chrono::milliseconds;
-using std::chrono::steady_clock;
-
-/// Blocks the thread until the log says something, for as long as the test may take.
-void block_until_said(const LogCapture& log, const std::string& text) {
+/// Blocks the thread until the log says something, for as long as the test may take. Has a name that a
+/// report can say.
+[[gnu::noinline]] void block_until_said(const LogCapture& log, const std::string& text) {
     while (log.count(text) == 0) {
         std::this_thread::yield();
     }
 }
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
 
 // Goal: a task that keeps its loop is named, with the place where it was made, while it does; once.
 TEST_P(OnEveryRuntime, DebugNamesASlowTask) {
@@ -39,6 +44,60 @@ TEST_P(OnEveryRuntime, DebugNamesASlowTask) {
     });
     EXPECT_EQ(log.count("task 'slow' spawned at debug_test.cpp:"), 1);
     EXPECT_GE(log.count("has kept loop 0 for "), 1);
+    if (!kTsan) {  // which holds signals back
+        EXPECT_EQ(log.count("block_until_said("), 1) << log.lines().front();
+    }
+}
+
+// Goal: so is where a task is that waits in the kernel, and it is not woken for that.
+TEST_P(OnEveryRuntime, DebugSaysWhereATaskBlocks) {
+    const LogCapture log;
+    run([&] {
+        get_running_loop().set_slow_callback_duration(milliseconds(5));
+        get_running_loop().set_debug(true);
+        std::mutex mutex;
+        std::condition_variable changed;
+        bool over = false;
+        std::thread waker([&] {
+            block_until_said(log, "'main'");
+            const std::lock_guard lock(mutex);
+            over = true;
+            changed.notify_one();
+        });
+        int wakeups = 0;
+        {
+            std::unique_lock lock(mutex);
+            changed.wait(lock, [&] { return ++wakeups > 1 && over; });
+        }
+        waker.join();
+        get_running_loop().set_debug(false);
+    });
+    if (!kTsan) {
+        EXPECT_EQ(log.count("pthread_cond_wait") + log.count("condition_variable::wait"), 1)
+            << log.lines().front();
+    }
+}
+
+// Goal: where the program handles that signal itself, it stays the program's.
+TEST(DebugDeathTest, LeavesAHandledSignalAlone) {
+    const auto with_a_handler = [] {
+        struct sigaction action {};
+        action.sa_handler = [](int) { std::_Exit(1); };
+        ::sigaction(SIGURG, &action, nullptr);
+        const LogCapture log;
+        RuntimeOptions options;
+        options.workers = 1;
+        options.debug = true;
+        weft::run(
+            [&] {
+                get_running_loop().set_slow_callback_duration(milliseconds(5));
+                block_until_said(log, "has kept loop 0 for ");
+            },
+            options
+        );
+        std::_Exit(log.count("\n    in ") == 0 ? 0 : 2);
+    };
+    EXPECT_EXIT(with_a_handler(), ::testing::ExitedWithCode(0), "");
 }
 
 // Goal: a callback is told of, too.
