@@ -105,6 +105,7 @@ bool Runtime::State::stop_threads(rt::Nanos deadline) {
 void Runtime::State::give_up() noexcept {
     const std::lock_guard lock(mutex_);
     static_cast<void>(scheduler.release());
+    static_cast<void>(deadlock_watch.release());  // a loop that goes on may ask it
     for (auto& loop : loops) {
         static_cast<void>(loop.release());
     }

@@ -1,14 +1,19 @@
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <optional>
 #include <regex>
+#include <sstream>
 #include <string>
 #include <weft/loop.hpp>
 #include <weft/run.hpp>
@@ -46,6 +51,51 @@ void by_large_frame() {
     }
 }
 
+template <std::size_t kBytes>
+[[gnu::noinline]] int recurse_by(int depth) {
+    volatile char frame[kBytes];
+    frame[0] = static_cast<char>(depth);
+    return depth > 0 ? recurse_by<kBytes>(depth + 1) + frame[0] : 0;
+}
+
+template <std::size_t kBytes>
+void by_frames_of() {
+    recurse_by<kBytes>(1);
+}
+
+void by_a_frame_of_its_size() {
+    volatile std::size_t size = std::size_t{8} << 20;
+    auto* const memory = static_cast<volatile char*>(__builtin_alloca(size));
+    memory[0] = 1;
+}
+
+[[gnu::noinline]] void read_into_a_frame(int descriptor) {
+    char buffer[512 * 1024];
+    // The kernel would say EFAULT, and nobody would die.
+    EXPECT_EQ(::read(descriptor, buffer, sizeof buffer), 0);
+}
+
+void by_reading() {
+    const int descriptor = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+    read_into_a_frame(descriptor);
+    ::close(descriptor);
+}
+
+int compare_for_ever(const void* /*left*/, const void* /*right*/) {
+    int numbers[] = {2, 1};
+    std::qsort(numbers, 2, sizeof numbers[0], &compare_for_ever);
+    return numbers[0];
+}
+
+void by_a_callback_of_libc() {
+    compare_for_ever(nullptr, nullptr);
+}
+
+void by_functions() {
+    std::function<int(int)> next = [&](int depth) { return next(depth + 1) + 1; };
+    next(0);
+}
+
 /// Bytes of the running task's stack below the caller.
 [[gnu::noinline]] std::ptrdiff_t bytes_left() {
     const auto* const here = static_cast<const std::byte*>(__builtin_frame_address(0));
@@ -71,6 +121,30 @@ void by_printf() {
         std::snprintf(text, sizeof text, "%.*f", 300, number);
         by_recursion();  // where libc makes do with less
     });
+}
+
+void by_iostream() {
+    near_the_end(1'500, [] {
+        std::ostringstream out;
+        volatile double number = 1e300;
+        out << std::fixed << number;
+        by_recursion();  // where libstdc++ makes do with less
+    });
+}
+
+struct CleansUpByRecursion {
+    CleansUpByRecursion() = default;
+    CleansUpByRecursion(const CleansUpByRecursion&) = delete;
+    CleansUpByRecursion& operator=(const CleansUpByRecursion&) = delete;
+    ~CleansUpByRecursion() { by_recursion(); }
+};
+
+void by_unwinding() {
+    try {
+        const CleansUpByRecursion last;
+        throw 1;
+    } catch (int) {
+    }
 }
 
 void by_regex() {
@@ -197,6 +271,15 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Overflow{"recursion", by_recursion},
         Overflow{"large_frame", by_large_frame},
+        Overflow{"frames_of_8_KiB", by_frames_of<8 * 1024>},
+        Overflow{"frames_of_60_KiB", by_frames_of<60 * 1024>},
+        Overflow{"frames_of_1_MiB", by_frames_of<1024 * 1024>},
+        Overflow{"alloca", by_a_frame_of_its_size},
+        Overflow{"read", by_reading},
+        Overflow{"qsort", by_a_callback_of_libc},
+        Overflow{"functions", by_functions},
+        Overflow{"iostream", by_iostream},
+        Overflow{"unwinding", by_unwinding},
         Overflow{"printf", by_printf},
         Overflow{"regex", by_regex},
         Overflow{"throwing", by_throwing}
