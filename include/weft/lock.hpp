@@ -21,7 +21,12 @@ public:
     Lock() = default;
     Lock(const Lock&) = delete;
     Lock& operator=(const Lock&) = delete;
-    ~Lock() = default;  ///< Nobody may be waiting.
+    /// Nobody may be waiting.
+    ~Lock() {
+        if (detail::holders_are_watched()) [[unlikely]] {
+            detail::forget_holders(this);
+        }
+    }
 
     /// Takes the lock, waiting while somebody has it.
     ///

@@ -224,7 +224,7 @@ public:
     /// Has the runtime say which task or callback keeps a loop longer than is slow, while it does, and where
     /// it is; and which tasks wait for one another. Also by RuntimeOptions::debug and WEFT_DEBUG=1. A thread
     /// looks at the loops' counters, and interrupts the one that is slow (SIGURG, unless the program
-    /// handles that): they are not slower for it. A Lock and a Semaphore are, as they note who has them,
+    /// handles that; ::sleep() and poll() return from it): they are not slower for it. A Lock and a Semaphore are, as they note who has them,
     /// also when this is off again. What else asyncio checks in this mode weft always does.
     ///
     /// Errors    std::system_error when the system refuses a thread; RuntimeError when closed.

@@ -1,23 +1,53 @@
 #pragma once
 
 #include "base/atomic.hpp"
+#include "base/birthplace.hpp"
 
 namespace weft::rt {
 
-/// While it lives, its thread is one that gives no task what it waits for of its own accord: it waits for
-/// tasks or for jobs, or only looks. Loops are not counted.
+/// Counts the threads that give no task what it waits for of their own accord: they wait for tasks or for
+/// errands, or only look. Loops are not counted.
+///
+/// Edges: begin's and end's release -> count's acquire: what such a thread did before.
 class HelperThread {
 public:
-    HelperThread() noexcept { count_.fetch_add(1, relaxed); }
+    HelperThread() noexcept { begin(); }
     HelperThread(const HelperThread&) = delete;
     HelperThread& operator=(const HelperThread&) = delete;
-    ~HelperThread() { count_.fetch_sub(1, relaxed); }
+    ~HelperThread() { end(); }
 
-    /// How many there are in the process.
-    [[nodiscard]] static int count() noexcept { return count_.load(relaxed); }
+    /// For those that are helpers no more before they know it themselves.
+    static void begin() noexcept { count_.fetch_add(1, release); }
+    static void end() noexcept { count_.fetch_sub(1, release); }
+
+    /// How many there are in the process; in a child of fork(), which has none of them, fewer than none.
+    [[nodiscard]] static int count() noexcept {
+        constexpr int kNobodyKnows = -1'000'000;
+        return birthplace_.is_here() ? count_.load(acquire) : kNobodyKnows;
+    }
 
 private:
-    static inline Atomic<int> count_{0};  // relaxed: a count
+    static inline Atomic<int> count_{0};
+    static inline const Birthplace birthplace_;
+};
+
+/// While there is one, something is under way on a thread of weft's that ends somebody's wait: a job of an
+/// executor, a look-up of a name.
+///
+/// Edges: end's release -> any's acquire: what came of it.
+class Errand {
+public:
+    Errand() noexcept { begin(); }
+    Errand(const Errand&) = delete;
+    Errand& operator=(const Errand&) = delete;
+    ~Errand() { end(); }
+
+    static void begin() noexcept { count_.fetch_add(1, release); }
+    static void end() noexcept { count_.fetch_sub(1, release); }
+    [[nodiscard]] static bool any() noexcept { return count_.load(acquire) != 0; }
+
+private:
+    static inline Atomic<int> count_{0};
 };
 
 }  // namespace weft::rt

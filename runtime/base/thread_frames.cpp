@@ -2,11 +2,15 @@
 
 #include <execinfo.h>
 #include <sys/syscall.h>
+#include <ucontext.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstddef>
+#include <cstdint>
 #include <mutex>
 
 #include "base/atomic.hpp"
@@ -28,24 +32,36 @@ namespace {
 // By default it is ignored: one that comes when there is no handler any more does nothing.
 constexpr int kSignal = SIGURG;
 constexpr int kMostFrames = 64;
-// The handler's own, and the one by which the kernel called it.
-constexpr int kFramesOfHandler = 2;
 
 std::mutex one_asks;
 Atomic<pid_t> asked{0};
 Atomic<bool> answered{false};
-Atomic<bool> installed{false};  // relaxed: a signal without a handler is waited for in vain
+static_assert(Atomic<pid_t>::is_always_lock_free, "a signal handler uses it");
 std::array<void*, kMostFrames> frames;
 int frame_count = 0;
+const void* interrupted = nullptr;
+
+/// Where the thread was, of what the kernel has saved.
+const void* place_of(const void* context) noexcept {
+    const auto& machine = static_cast<const ucontext_t*>(context)->uc_mcontext;
+#if defined(__x86_64__)
+    const auto place = static_cast<std::uintptr_t>(machine.gregs[REG_RIP]);
+#else
+    const auto place = static_cast<std::uintptr_t>(machine.pc);
+#endif
+    return reinterpret_cast<const void*>(place);  // NOLINT(performance-no-int-to-ptr)
+}
 
 pid_t this_thread() noexcept {
     return static_cast<pid_t>(::syscall(SYS_gettid));
 }
 
-void on_signal(int /*signal*/, siginfo_t* /*info*/, void* /*context*/) {
+// The unwinder finds its tables without a lock here: _dl_find_object, of glibc 2.35 and GCC 12.
+void on_signal(int /*signal*/, siginfo_t* /*info*/, void* context) {
     const int saved_errno = errno;
     pid_t self = this_thread();
     if (asked.compare_exchange_strong(self, 0, acq_rel, relaxed)) {
+        interrupted = place_of(context);
         frame_count = ::backtrace(frames.data(), kMostFrames);
         answered.store(true, release);
     }
@@ -70,7 +86,7 @@ bool wait_for_answer(pid_t thread, Nanos patience) noexcept {
 }  // namespace
 
 void install_frames_handler() noexcept {
-    static const bool kInstalled = [] {
+    [[maybe_unused]] static const bool kInstalled = [] {
         std::array<void*, 1> none{};
         static_cast<void>(::backtrace(none.data(), 1)
         );  // it may load a library, which no handler can
@@ -85,13 +101,13 @@ void install_frames_handler() noexcept {
         ::sigemptyset(&action.sa_mask);
         return ::sigaction(kSignal, &action, nullptr) == 0;
     }();
-    installed.store(kInstalled, relaxed);
 }
 
 std::vector<std::string> frames_of_thread(pid_t thread, Nanos patience) {
     const std::lock_guard lock(one_asks);
-    if (!installed.load(relaxed)) {
-        return {};
+    struct sigaction now {};
+    if (::sigaction(kSignal, nullptr, &now) != 0 || now.sa_sigaction != on_signal) {
+        return {};  // it is the program's
     }
     answered.store(false, relaxed);
     asked.store(thread, release);
@@ -102,9 +118,13 @@ std::vector<std::string> frames_of_thread(pid_t thread, Nanos patience) {
     if (!wait_for_answer(thread, patience)) {
         return {};
     }
+    // Above it are the handler's own.
+    auto* const end = frames.begin() + frame_count;
+    auto* const first = std::find(frames.begin(), end, interrupted);
     std::vector<std::string> names;
-    for (int i = kFramesOfHandler; i < frame_count; ++i) {
-        names.push_back(symbol_of(frames[static_cast<std::size_t>(i)]));
+    for (auto* frame = first; frame != end; ++frame) {
+        // All but the first are where a call returns to.
+        names.push_back(symbol_of(static_cast<std::byte*>(*frame) + (frame == first ? 1 : 0)));
     }
     return names;
 }

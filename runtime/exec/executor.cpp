@@ -11,23 +11,12 @@
 #include <weft/errors.hpp>
 #include <weft/executor.hpp>
 
-#include "base/atomic.hpp"
 #include "base/helper_thread.hpp"
 
 namespace weft {
 
 using detail::JobState;
 using detail::Ref;
-
-namespace {
-
-rt::Atomic<int> jobs_under_way{0};  // relaxed: a count, changed after a job has told whom it has to
-
-}  // namespace
-
-bool detail::jobs_are_under_way() noexcept {
-    return jobs_under_way.load(rt::relaxed) != 0;
-}
 
 /// The queue and its threads; shared with them, as one may be left to itself.
 class ThreadPoolExecutor::Pool : public std::enable_shared_from_this<Pool> {
@@ -56,7 +45,7 @@ public:
                 throw;
             }
         }
-        jobs_under_way.fetch_add(1, rt::relaxed);
+        rt::Errand::begin();
         work_.notify_one();
     }
 
@@ -73,7 +62,7 @@ public:
                 break;
             }
             static_cast<detail::FutureState&>(*job).cancel({});
-            jobs_under_way.fetch_sub(1, rt::relaxed);
+            rt::Errand::end();
         }
     }
 
@@ -130,7 +119,7 @@ private:
             lock.unlock();
             job->run();
             job = {};  // it may end here, and with it what its result holds
-            jobs_under_way.fetch_sub(1, rt::relaxed);
+            rt::Errand::end();
             lock.lock();
         }
         --running_;

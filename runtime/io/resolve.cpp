@@ -8,6 +8,7 @@
 #include <weft/errors.hpp>
 #include <weft/future.hpp>
 
+#include "base/helper_thread.hpp"
 #include "base/posix.hpp"
 #include "io/socket_address.hpp"
 
@@ -89,8 +90,10 @@ std::vector<SocketAddress> resolve(
     }
     const Future<Answer> future;
     try {
-        std::thread([future, host, port, use] { answer_on_thread(future, host, port, use); }
-        ).detach();
+        std::thread([future, host, port, use] {
+            const Errand errand;
+            answer_on_thread(future, host, port, use);
+        }).detach();
     } catch (const std::system_error& error) {
         throw OsError(error.code(), doing);
     }

@@ -5,17 +5,25 @@
 
 namespace weft::detail {
 
-/// While it lives, it is known that who waits for `waiter` waits for those of the futures that are not done.
+/// While it lives, it is known who could end a wait for `waiter`.
 class Awaited {
 public:
-    Awaited(const FutureState& waiter, const Futures& futures) noexcept : waiter_(waiter) {
+    /// Those of the futures that are not done; `any`: the first of them does.
+    Awaited(const FutureState& waiter, const Futures& futures, bool any) noexcept
+        : waiter_(waiter) {
         if (!holders_are_watched()) {
             return;
         }
         for (const Ref<FutureState>& future : futures) {
             if (!future->done()) {
-                note_awaited(&waiter_, *future);
+                note_awaited(&waiter_, *future, any);
             }
+        }
+    }
+    /// Whoever could end a wait for `other`.
+    Awaited(const FutureState& waiter, const void* other) noexcept : waiter_(waiter) {
+        if (holders_are_watched()) {
+            note_same(&waiter_, other);
         }
     }
     Awaited(const Awaited&) = delete;

@@ -12,6 +12,15 @@ namespace weft::detail {
 /// What the futures tell; shared, as one may tell it when nobody asks any more.
 class Completions::Shared {
 public:
+    Shared() = default;
+    Shared(const Shared&) = delete;
+    Shared& operator=(const Shared&) = delete;
+    ~Shared() {
+        if (holders_are_watched()) {
+            forget_holders(this);
+        }
+    }
+
     void add(std::size_t place) {
         const std::lock_guard lock(mutex_);
         if (!late_) {
@@ -60,7 +69,6 @@ private:
 class Completions::Handles : public CallbackHandles {
 public:
     std::optional<std::chrono::steady_clock::time_point> thread_deadline;  // of a plain thread
-    Futures futures;  // where somebody asks who waits for whom
 };
 
 Completions::Completions(const Futures& futures, std::optional<Delay> timeout)
@@ -70,12 +78,15 @@ Completions::Completions(const Futures& futures, std::optional<Delay> timeout)
     if (timeout && !handles_->after(*timeout, [shared = shared_] { shared->time_is_up(); })) {
         handles_->thread_deadline = deadline_after(*timeout);
     }
-    if (holders_are_watched()) {
-        handles_->futures = futures;
-    }
     for (std::size_t place = 0; place < futures.size(); ++place) {
-        handles_->when_done(*futures[place], [shared = shared_, place](FutureState&) {
+        if (holders_are_watched()) {
+            note_awaited(shared_.get(), *futures[place], true);
+        }
+        handles_->when_done(*futures[place], [shared = shared_, place](FutureState& done) {
             shared->add(place);
+            if (holders_are_watched()) {
+                forget_awaited(shared.get(), done);
+            }
         });
     }
 }
@@ -96,7 +107,7 @@ std::optional<std::size_t> Completions::next() {
             }
             return place;
         }
-        const Awaited awaited(*wait_for->state(), handles_->futures);
+        const Awaited awaited(*wait_for->state(), shared_.get());
         if (!handles_->thread_deadline) {
             wait_for->get();
         } else if (!wait_for->state()->wait_until(*handles_->thread_deadline)) {

@@ -4,26 +4,29 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 #include <cstdlib>
-#include <exception>
+#include <limits>
+#include <mutex>
+#include <new>
 #include <string_view>
-#include <utility>
-#include <vector>
-#include <weft/detail/job.hpp>
 
 #include "base/helper_thread.hpp"
 #include "base/log.hpp"
 #include "task/holders.hpp"
 
-// A deadlock is seen by a loop that has slept for a while and is the last to do so. At that moment
+// A deadlock is seen by a loop that has run nothing for half a second. At that moment
 //
-//   1. every loop sleeps, and nothing is on its way to one     (Scheduler::stillness)
+//   1. no thread of the program is left, as far as that is asked for
 //   2. every task sleeps in a wait that only a task, a callback or a thread ends
-//   3. no deadline is armed, and no job of an executor is on its way
-//   4. and 1. is as it was: no loop has slept anew since
+//   3. no errand is under way, and no deadline is armed
+//   4. every loop sleeps, has run nothing for as long, and nothing is on its way to it; and has run nothing
+//      since the same was asked before 1.         (Scheduler::stillness)
 //
-// By 4. nothing has run between 1. and 3., so they hold together. What is left is a thread of the
-// program, which may set a future at any time: nobody can know that it will not, but that there is none.
+// By 4. no loop has run anything between its two questions, so 2. and 3. hold together. A thread that was a
+// helper in 1. may have been told to go on since: then by a task, which did not run, or by another thread,
+// which was there in 1.; and what it did meanwhile shows in 3. and 4., or in holds(). Where other threads are
+// not asked for, one of them may set a future at any time, and nobody can know that it will not.
 
 namespace weft::rt {
 namespace {
@@ -53,7 +56,7 @@ bool waits_for_tasks(const TaskState& task) noexcept {
 int threads_of_process() noexcept {
     DIR* const directory = ::opendir("/proc/self/task");
     if (directory == nullptr) {
-        return INT32_MAX;
+        return std::numeric_limits<int>::max();
     }
     int count = 0;
     while (const dirent* const entry = ::readdir(directory)) {  // NOLINT(concurrency-mt-unsafe)
@@ -67,7 +70,7 @@ int threads_of_process() noexcept {
 
 std::string describe_cycles(const WaitGraph& graph) {
     std::string text;
-    for (const WaitGraph::Cycle& cycle : graph.cycles()) {
+    for (const WaitGraph::Cycle& cycle : graph.cycles(false)) {
         text += "  these wait for one another:\n" + graph.describe(cycle);
     }
     return text;
@@ -95,76 +98,84 @@ DeadlockWatch::DeadlockWatch(Scheduler& scheduler, OnDeadlock on_deadlock)
     }
 }
 
-void DeadlockWatch::look_at_all() noexcept {
-    if (on_deadlock_ == OnDeadlock::Ignore) {
-        return;
-    }
+bool DeadlockWatch::look_at_all() noexcept {
     try {
-        look_at_all_or_throw();
+        return look_at_all_or_throw();
     } catch (const std::bad_alloc&) {
-        log_warning("all tasks may be waiting for one another; there is no memory to see whether");
-    }
-}
-
-bool DeadlockWatch::nothing_is_armed() noexcept {
-    for (int index = 0; index < scheduler_.width(); ++index) {
-        if (scheduler_.worker(index).has_live_deadline()) {
-            return false;
+        log_error("deadlock: all tasks seem to wait; there is no memory to say for whom");
+        if (on_deadlock_ == OnDeadlock::End) {
+            std::abort();
         }
     }
-    return !detail::jobs_are_under_way();
+    return false;
 }
 
-void DeadlockWatch::look_at_all_or_throw() {
-    const auto stillness = scheduler_.stillness();
-    if (!stillness) {
-        return;
+bool DeadlockWatch::a_deadline_is_armed() noexcept {
+    for (int index = 0; index < scheduler_.width(); ++index) {
+        if (scheduler_.worker(index).has_live_deadline()) {
+            return true;
+        }
     }
+    return false;
+}
+
+bool DeadlockWatch::all_wait_for_tasks() noexcept {
     bool any = false;
     TaskWalk walk(&scheduler_);
     while (const auto task = walk.next()) {
         if (!waits_for_tasks(static_cast<const TaskState&>(*task))) {
-            return;
+            return false;
         }
         any = true;
     }
-    if (!any || !nothing_is_armed()) {
-        return;
+    return any;
+}
+
+bool DeadlockWatch::look_at_all_or_throw() {
+    const auto stillness = scheduler_.stillness();
+    if (!stillness || scheduler_.door().looks_shut()) {  // a shutdown names those who do not end
+        return false;
+    }
+    const bool others = threads_of_process() > HelperThread::count() + scheduler_.loops_driven();
+    if ((others && on_deadlock_ == OnDeadlock::Auto) || !all_wait_for_tasks()) {
+        return false;
+    }
+    if (Errand::any()) {
+        return true;
     }
     const WaitGraph graph(&scheduler_);
-    const bool others = threads_of_process() > HelperThread::count() + scheduler_.loops_driven();
-    if (others && on_deadlock_ == OnDeadlock::Auto) {
-        return;
-    }
-    if (scheduler_.stillness() != stillness || !graph.holds()) {
-        return;
-    }
-    {
-        const std::lock_guard lock(mutex_);
-        if (std::exchange(told_, graph.signature()) == graph.signature()) {
-            return;
-        }
+    const std::lock_guard lock(mutex_);
+    if (Errand::any() || a_deadline_is_armed() || !graph.holds() ||
+        scheduler_.stillness() != stillness || told_ == graph.signature()) {
+        return false;
     }
     log_error(
         std::string("deadlock: all tasks wait, and ") +
-        (others ? "only another thread of the program can wake one\n" : "nobody can wake one\n") +
+        (others ? "only another thread of the program can wake one\n"
+                : "no thread is left to wake one\n") +
         describe_deadlock(graph)
     );
+    told_ = graph.signature();
     if (on_deadlock_ == OnDeadlock::End) {
         std::abort();
     }
+    return false;
 }
 
 void DeadlockWatch::look_for_cycles() noexcept {
+    constexpr std::size_t kMostKept = 1'000;
     try {
         const WaitGraph graph(&scheduler_);
-        for (const WaitGraph::Cycle& cycle : graph.cycles()) {
+        for (const WaitGraph::Cycle& cycle : graph.cycles(true)) {
             // They slept before the holders were asked, and do now: what was said holds for all.
             if (!graph.holds(cycle)) {
                 continue;
             }
             {
                 const std::lock_guard lock(mutex_);
+                if (cycles_told_.size() == kMostKept) {
+                    cycles_told_.clear();
+                }
                 if (!cycles_told_.insert(graph.signature(cycle)).second) {
                     continue;
                 }

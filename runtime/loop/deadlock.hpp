@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <mutex>
 #include <set>
 #include <string>
@@ -20,15 +21,18 @@ public:
     DeadlockWatch& operator=(const DeadlockWatch&) = delete;
     ~DeadlockWatch() = default;
 
-    /// Whether all of them do, from a loop that has been asleep for a while: then it says so and, if that was
-    /// chosen, ends the process. Never says the same twice.
-    void look_at_all() noexcept;
+    /// Whether all of them do, from a loop that has run nothing for a while: then it says so and, if that was
+    /// chosen, ends the process. Never says the same twice. True when it is to look again: only an errand
+    /// is in the way, whose end may wake nobody.
+    bool look_at_all() noexcept;
+    [[nodiscard]] bool looks_at_all() const noexcept { return on_deadlock_ != OnDeadlock::Ignore; }
     /// Whether some of them do, while others go on: in debug mode.
     void look_for_cycles() noexcept;
 
 private:
-    void look_at_all_or_throw();
-    [[nodiscard]] bool nothing_is_armed() noexcept;
+    bool look_at_all_or_throw();
+    [[nodiscard]] bool a_deadline_is_armed() noexcept;
+    [[nodiscard]] bool all_wait_for_tasks() noexcept;
 
     Scheduler& scheduler_;
     const OnDeadlock on_deadlock_;

@@ -55,7 +55,7 @@ void GatherState::start(const Children& arguments) {
             done.emplace_back(number, argument);
         } else {
             if (holders_are_watched()) {
-                note_awaited(this, *argument);
+                note_awaited(this, *argument, false);
             }
             tell_when_done(*argument, make_done_callback(FromChild(*this, number)));
         }

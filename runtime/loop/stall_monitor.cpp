@@ -23,7 +23,7 @@ using std::chrono::nanoseconds;
 constexpr int kLooks = 4;
 constexpr nanoseconds kShortestPause = std::chrono::milliseconds(1);
 // How long a thread may take to say where it is: it may be waiting in the kernel for a disk.
-constexpr nanoseconds kPatience = std::chrono::milliseconds(100);
+constexpr nanoseconds kPatience = std::chrono::seconds(1);
 // How often it asks who waits for whom, which is a look at every task.
 constexpr Nanos kBetweenCycles = 1'000'000'000;
 

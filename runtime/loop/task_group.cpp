@@ -168,7 +168,7 @@ void TaskGroup::Entry::add(FutureState& task) noexcept {
         const std::lock_guard lock(state_->mutex);
         state_->tasks.find(number_)->second = Ref<FutureState>::share(&task);
         if (detail::holders_are_watched()) {
-            detail::note_awaited(state_.get(), task);
+            detail::note_awaited(state_.get(), task, false);
         }
         if (state_->aborting) {
             task.cancel({});

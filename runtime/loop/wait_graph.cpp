@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <string_view>
-#include <utility>
 
 #include "loop/dump.hpp"
 #include "sched/scheduler.hpp"
@@ -21,69 +20,142 @@ bool is_held(std::string_view what) noexcept {
     return what == "Lock.acquire" || what == "Semaphore.acquire";
 }
 
+/// The task in its record, if it is still the one that was seen there.
+detail::Ref<detail::FutureState> keep(TaskState& record, std::uint64_t id) noexcept {
+    if (!record.try_add_ref()) {
+        return {};
+    }
+    auto kept = detail::Ref<detail::FutureState>::adopt(&record);
+    return record.id == id ? std::move(kept) : detail::Ref<detail::FutureState>();
+}
+
 }  // namespace
 
 WaitGraph::WaitGraph(const void* runtime) {
     TaskWalk walk(runtime);
-    while (auto keep = walk.next()) {
-        const auto& task = static_cast<const TaskState&>(*keep);
-        const std::uint64_t epoch = task.sleep.epoch();
-        const char* const what = task.wait_what.load(relaxed);
-        const void* const object = task.wait_object.load(relaxed);
-        if (what != nullptr && task.sleep.asleep() && task.sleep.epoch() == epoch) {
-            sleepers_.push_back({std::move(keep), &task, epoch, what, object, {}});
+    while (const auto kept = walk.next()) {
+        auto& task = static_cast<TaskState&>(*kept);
+        const auto epoch = task.sleep.sleep_seen();
+        const char* const what = task.wait_what.load(acquire);
+        const void* const object = task.wait_object.load(acquire);
+        // What was read is of that sleep, or the word has gone on.
+        if (epoch && what != nullptr && task.sleep.epoch() == *epoch) {
+            sleepers_.push_back({&task, task.id, *epoch, what, object, kNobody});
         }
     }
     std::sort(sleepers_.begin(), sleepers_.end(), [](const Sleeper& left, const Sleeper& right) {
-        return left.task->id < right.task->id;
+        return left.id < right.id;
     });
-    by_address_.reserve(sleepers_.size());
     for (std::size_t i = 0; i < sleepers_.size(); ++i) {
         const detail::FutureState* const future = sleepers_[i].task;
-        by_address_.emplace_back(future, i);
+        by_record_[future] = i;
     }
-    std::sort(by_address_.begin(), by_address_.end());
+    std::unordered_map<const void*, std::size_t> known;
     for (Sleeper& sleeper : sleepers_) {
-        add_edges(sleeper);
+        const auto [place, is_new] = known.try_emplace(sleeper.object, edges_.size());
+        if (is_new) {
+            Edges& edges = edges_.emplace_back();
+            add_edges_of(sleeper.object, edges, 0);
+            std::sort(edges.begin(), edges.end(), [](const Edge& left, const Edge& right) {
+                return left.to < right.to;
+            });
+        }
+        sleeper.edges = place->second;
+        lacks_holders_ = lacks_holders_ || (edges_[sleeper.edges].empty() && is_held(sleeper.what));
     }
 }
 
-std::size_t WaitGraph::index_of(const detail::FutureState* future, std::uint64_t id) const {
-    const std::pair<const void*, std::size_t> first(future, 0);
-    const auto place = std::lower_bound(by_address_.begin(), by_address_.end(), first);
-    if (place == by_address_.end() || place->first != future) {
+std::size_t WaitGraph::index_of(const void* future, std::uint64_t id) const noexcept {
+    const auto place = by_record_.find(future);
+    if (place == by_record_.end() || (id != 0 && sleepers_[place->second].id != id)) {
         return kNobody;
     }
-    return id == 0 || sleepers_[place->second].task->id == id ? place->second : kNobody;
+    return place->second;
 }
 
-void WaitGraph::add_edges(Sleeper& sleeper) {
-    // A future that is awaited is kept by who awaits it: a task at its address is that task.
-    const std::size_t awaited =
-        index_of(static_cast<const detail::FutureState*>(sleeper.object), 0);
-    if (awaited != kNobody && std::string_view(sleeper.what) == "future") {
-        sleeper.edges.push_back({awaited, name_and_site(*sleepers_[awaited].task)});
+void WaitGraph::add_edges_of(const void* object, Edges& edges, int depth) {
+    // What is awaited is kept by who awaits it: a task at its address is that task.
+    if (const std::size_t awaited = index_of(object, 0); awaited != kNobody) {
+        edges.push_back({awaited, false, ""});
         return;
     }
-    add_edges_of(sleeper.object, sleeper, 0);
-    lacks_holders_ = lacks_holders_ || (sleeper.edges.empty() && is_held(sleeper.what));
-}
-
-void WaitGraph::add_edges_of(const void* object, Sleeper& sleeper, int depth) {
     for (Holder& holder : holders_of(object)) {
-        if (holder.task_id == 0 && holder.future != nullptr) {
+        if (holder.who != nullptr && holder.task_id == 0) {
             if (depth < kDeepest) {
-                add_edges_of(holder.future, sleeper, depth + 1);
+                const std::size_t before = edges.size();
+                add_edges_of(holder.who, edges, depth + 1);
+                for (std::size_t i = before; i < edges.size(); ++i) {
+                    edges[i].any = edges[i].any || holder.any;
+                }
             }
             continue;
         }
-        const std::size_t to =
-            holder.task_id != 0 ? index_of(holder.future, holder.task_id) : kNobody;
-        sleeper.edges.push_back({to, std::move(holder.text)});
+        edges.push_back({index_of(holder.who, holder.task_id), holder.any, std::move(holder.text)});
     }
 }
 
-std::vector<WaitGraph::Cycle> WaitGraph::cycles() const {
+/// Those of whom it is known who can wake them, and that he waits, too: for all others there may be
+/// somebody. Takes away, until nothing changes, who waits for one that has been taken away.
+std::vector<bool> WaitGraph::stuck_for_sure() const {
+    std::vector<std::vector<std::size_t>> waiters(edges_.size());     // of each object
+    std::vector<std::vector<std::size_t>> objects(sleepers_.size());  // that a sleeper holds
+    std::vector<bool> stuck(sleepers_.size(), true);
+    std::vector<bool> ends(edges_.size(), false);  // somebody may end a wait for it
+    std::vector<std::size_t> left(
+        edges_.size(), 0
+    );  // of those who wait, and alone can end a wait for it
+    std::vector<std::size_t> freed;
+    const auto free_object = [&](std::size_t object) {
+        if (!ends[object]) {
+            ends[object] = true;
+            for (const std::size_t waiter : waiters[object]) {
+                stuck[waiter] = false;
+                freed.push_back(waiter);
+            }
+        }
+    };
+    for (std::size_t i = 0; i < sleepers_.size(); ++i) {
+        waiters[sleepers_[i].edges].push_back(i);
+    }
+    for (std::size_t object = 0; object < edges_.size(); ++object) {
+        bool any = false;
+        bool all_sleep = true;
+        for (const Edge& edge : edges_[object]) {
+            any = any || edge.any;
+            all_sleep = all_sleep && edge.to != kNobody;
+            if (edge.to != kNobody) {
+                objects[edge.to].push_back(object);
+                ++left[object];
+            }
+        }
+        // Permits may also be given back by who has none.
+        const bool has_permits =
+            std::any_of(waiters[object].begin(), waiters[object].end(), [this](std::size_t waiter) {
+                return std::string_view(sleepers_[waiter].what) == "Semaphore.acquire";
+            });
+        if (left[object] == 0 || has_permits || (any && !all_sleep)) {
+            free_object(object);
+        }
+    }
+    while (!freed.empty()) {
+        const std::size_t sleeper = freed.back();
+        freed.pop_back();
+        for (const std::size_t object : objects[sleeper]) {
+            const bool any =
+                std::any_of(edges_[object].begin(), edges_[object].end(), [](const Edge& edge) {
+                    return edge.any;
+                });
+            if (--left[object] == 0 || any) {
+                free_object(object);
+            }
+        }
+    }
+    return stuck;
+}
+
+std::vector<WaitGraph::Cycle> WaitGraph::cycles(bool for_sure) const {
+    const std::vector<bool> counts =
+        for_sure ? stuck_for_sure() : std::vector<bool>(sleepers_.size(), true);
     std::vector<Cycle> found;
     enum class Mark : std::uint8_t { New, OnPath, Done };
     std::vector<Mark> marks(sleepers_.size(), Mark::New);
@@ -91,22 +163,22 @@ std::vector<WaitGraph::Cycle> WaitGraph::cycles() const {
         std::size_t at;
         std::size_t next_edge;
     };
+    std::vector<Step> path;
     for (std::size_t start = 0; start < sleepers_.size(); ++start) {
-        std::vector<Step> path;
-        if (marks[start] == Mark::New) {
+        if (marks[start] == Mark::New && counts[start]) {
             marks[start] = Mark::OnPath;
             path.push_back({start, 0});
         }
         while (!path.empty()) {
             Step& step = path.back();
-            const auto& edges = sleepers_[step.at].edges;
+            const Edges& edges = edges_[sleepers_[step.at].edges];
             if (step.next_edge == edges.size()) {
                 marks[step.at] = Mark::Done;
                 path.pop_back();
                 continue;
             }
             const std::size_t to = edges[step.next_edge++].to;
-            if (to == kNobody || marks[to] == Mark::Done) {
+            if (to == kNobody || !counts[to] || marks[to] == Mark::Done) {
                 continue;
             }
             if (marks[to] == Mark::New) {
@@ -114,17 +186,16 @@ std::vector<WaitGraph::Cycle> WaitGraph::cycles() const {
                 path.push_back({to, 0});
                 continue;
             }
-            const auto first = std::find_if(path.begin(), path.end(), [to](const Step& each) {
-                return each.at == to;
-            });
+            // Its tasks are told of; who leads into it may be in another.
             Cycle cycle;
-            std::for_each(first, path.end(), [&](const Step& each) { cycle.push_back(each.at); });
+            do {
+                cycle.push_back(path.back().at);
+                marks[path.back().at] = Mark::Done;
+                path.pop_back();
+            } while (cycle.back() != to);
+            std::reverse(cycle.begin(), cycle.end());
+            std::rotate(cycle.begin(), std::min_element(cycle.begin(), cycle.end()), cycle.end());
             found.push_back(std::move(cycle));
-            // Whoever else leads into it is no cycle of its own.
-            std::for_each(path.begin(), path.end(), [&](const Step& each) {
-                marks[each.at] = Mark::Done;
-            });
-            path.clear();
         }
     }
     return found;
@@ -132,22 +203,20 @@ std::vector<WaitGraph::Cycle> WaitGraph::cycles() const {
 
 bool WaitGraph::holds() const noexcept {
     return std::all_of(sleepers_.begin(), sleepers_.end(), [](const Sleeper& sleeper) {
-        return sleeper.task->sleep.epoch() == sleeper.epoch && sleeper.task->sleep.asleep();
+        return sleeper.task->sleep.sleep_seen() == sleeper.epoch;
     });
 }
 
 bool WaitGraph::holds(const Cycle& cycle) const noexcept {
     return std::all_of(cycle.begin(), cycle.end(), [this](std::size_t index) {
-        const Sleeper& sleeper = sleepers_[index];
-        return sleeper.task->sleep.epoch() == sleeper.epoch && sleeper.task->sleep.asleep();
+        return sleepers_[index].task->sleep.sleep_seen() == sleepers_[index].epoch;
     });
 }
 
 std::uint64_t WaitGraph::signature(const Cycle& cycle) const noexcept {
     std::uint64_t sum = 0;  // whichever it begins with
     for (const std::size_t index : cycle) {
-        const Sleeper& sleeper = sleepers_[index];
-        sum += (sleeper.task->id * kHashFactor ^ sleeper.epoch) * kHashFactor;
+        sum += (sleepers_[index].id * kHashFactor ^ sleepers_[index].epoch) * kHashFactor;
     }
     return sum;
 }
@@ -155,36 +224,44 @@ std::uint64_t WaitGraph::signature(const Cycle& cycle) const noexcept {
 std::uint64_t WaitGraph::signature() const noexcept {
     std::uint64_t sum = 0;
     for (const Sleeper& sleeper : sleepers_) {
-        sum += (sleeper.task->id * kHashFactor ^ sleeper.epoch) * kHashFactor;
+        sum += (sleeper.id * kHashFactor ^ sleeper.epoch) * kHashFactor;
     }
     return sum;
+}
+
+std::string WaitGraph::name_of(const Sleeper& sleeper, bool with_site) const {
+    const auto kept = keep(*sleeper.task, sleeper.id);
+    if (!kept) {
+        return "a task that has ended";
+    }
+    return with_site ? name_and_site(*sleeper.task) : "task '" + sleeper.task->display_name() + "'";
 }
 
 std::string WaitGraph::describe(const Cycle& cycle) const {
     std::string text;
     for (std::size_t i = 0; i < cycle.size(); ++i) {
         const Sleeper& sleeper = sleepers_[cycle[i]];
-        const TaskState& next = *sleepers_[cycle[(i + 1) % cycle.size()]].task;
-        text += "    " + name_and_site(*sleeper.task) +
-                " waits: " + describe_wait(sleeper.what, sleeper.object) + ", for task '" +
-                next.display_name() + "'\n";
+        text += "    " + name_of(sleeper, true) +
+                " waits: " + describe_wait(sleeper.what, sleeper.object) + ", for " +
+                name_of(sleepers_[cycle[(i + 1) % cycle.size()]], false) + "\n";
     }
     return text;
 }
 
 std::string WaitGraph::describe(const Sleeper& sleeper) const {
     constexpr std::size_t kMostNames = 4;
-    std::string text = "    " + describe_task(*sleeper.task);
+    const auto kept = keep(*sleeper.task, sleeper.id);
+    std::string text = "    " + (kept ? describe_task(*sleeper.task) : "a task that has ended");
+    const Edges& edges = edges_[sleeper.edges];
     const char* before = "  for ";
-    for (std::size_t i = 0; i < std::min(sleeper.edges.size(), kMostNames); ++i) {
-        const Edge& edge = sleeper.edges[i];
+    for (std::size_t i = 0; i < std::min(edges.size(), kMostNames); ++i) {
         text += before;
-        text += edge.to != kNobody ? "task '" + sleepers_[edge.to].task->display_name() + "'"
-                                   : edge.text + ", which does not wait";
+        text += edges[i].to != kNobody ? name_of(sleepers_[edges[i].to], false)
+                                       : edges[i].text + ", which does not wait";
         before = " and ";
     }
-    if (sleeper.edges.size() > kMostNames) {
-        text += " and " + std::to_string(sleeper.edges.size() - kMostNames) + " more";
+    if (edges.size() > kMostNames) {
+        text += " and " + std::to_string(edges.size() - kMostNames) + " more";
     }
     return text + "\n";
 }

@@ -3,8 +3,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <unordered_map>
+#include <utility>
 #include <vector>
-#include <weft/detail/future_state.hpp>
 
 #include "task/task_state.hpp"
 
@@ -21,8 +22,10 @@ public:
 
     /// Indices of tasks each of which waits for the next, and the last for the first.
     using Cycle = std::vector<std::size_t>;
-    /// Cycles that have no task in common; those that there is more than one way to see, once.
-    [[nodiscard]] std::vector<Cycle> cycles() const;
+    /// Cycles that have no task in common, out of what may be more. `for_sure`: only of tasks that nobody
+    /// can wake who does not wait for them himself; else also of those who wait for several, of whom one
+    /// may go on.
+    [[nodiscard]] std::vector<Cycle> cycles(bool for_sure) const;
 
     /// Whether none of the tasks has gone on since.
     [[nodiscard]] bool holds() const noexcept;
@@ -32,7 +35,7 @@ public:
     [[nodiscard]] std::uint64_t signature() const noexcept;
 
     [[nodiscard]] std::size_t size() const noexcept { return sleepers_.size(); }
-    /// A line for each of the cycle: "task 'a' spawned at f.cpp:3 waits: Lock.acquire @0x7f10, for task 'b' ...".
+    /// A line for each of the cycle: "task 'a' spawned at f.cpp:3 waits: Lock.acquire @0x7f10, for task 'b'".
     [[nodiscard]] std::string describe(const Cycle& cycle) const;
     /// A line for each task, oldest first, with those it waits for; of very many, the first.
     [[nodiscard]] std::string describe() const;
@@ -40,27 +43,32 @@ public:
     [[nodiscard]] bool lacks_holders() const noexcept { return lacks_holders_; }
 
 private:
+    static constexpr std::size_t kNobody = ~std::size_t{0};
+
     struct Edge {
         std::size_t to;    // kNobody: one who does not sleep, or no task
-        std::string text;  // who
+        bool any;          // one of several, each of whom can end the wait
+        std::string text;  // who has something, where `to` does not say it
     };
     struct Sleeper {
-        detail::Ref<detail::FutureState> keep;
-        const TaskState* task;
+        TaskState* task;  // only a record: it may be another's by now
+        std::uint64_t id;
         std::uint64_t epoch;
         const char* what;
         const void* object;
-        std::vector<Edge> edges;
+        std::size_t edges;  // in edges_
     };
-    static constexpr std::size_t kNobody = ~std::size_t{0};
+    using Edges = std::vector<Edge>;
 
-    void add_edges(Sleeper& sleeper);
-    void add_edges_of(const void* object, Sleeper& sleeper, int depth);
-    [[nodiscard]] std::size_t index_of(const detail::FutureState* future, std::uint64_t id) const;
+    void add_edges_of(const void* object, Edges& edges, int depth);
+    [[nodiscard]] std::size_t index_of(const void* future, std::uint64_t id) const noexcept;
+    [[nodiscard]] std::vector<bool> stuck_for_sure() const;
+    [[nodiscard]] std::string name_of(const Sleeper& sleeper, bool with_site) const;
     [[nodiscard]] std::string describe(const Sleeper& sleeper) const;
 
-    std::vector<Sleeper> sleepers_;                                // oldest first
-    std::vector<std::pair<const void*, std::size_t>> by_address_;  // sorted
+    std::vector<Sleeper> sleepers_;                           // oldest first
+    std::unordered_map<const void*, std::size_t> by_record_;  // the index of a task's FutureState
+    std::vector<Edges> edges_;                                // of each object that is waited for
     bool lacks_holders_ = false;
 };
 

@@ -49,7 +49,7 @@ void wait_many(const Futures& futures, std::optional<Delay> timeout, ReturnWhen 
     for (const Ref<FutureState>& future : futures) {
         handles.when_done(*future, [waiting](FutureState& done) { waiting->child_done(done); });
     }
-    const Awaited awaited(*waiting->waiter().state(), futures);
+    const Awaited awaited(*waiting->waiter().state(), futures, when != ReturnWhen::AllCompleted);
     if (timeout && !on_loop) {
         static_cast<void>(waiting->waiter().wait_for(*timeout));
         return;
@@ -62,7 +62,7 @@ void cancel_and_wait(FutureState& state) {
     CallbackHandles handles;
     handles.when_done(state, [waiting](FutureState& done) { waiting->child_done(done); });
     state.cancel({});
-    const Awaited awaited(*waiting->waiter().state(), {Ref<FutureState>::share(&state)});
+    const Awaited awaited(*waiting->waiter().state(), &state);
     waiting->waiter().get();
 }
 

@@ -35,6 +35,8 @@ public:
     /// After shut(): whether all who were inside have left.
     [[nodiscard]] bool empty() const noexcept { return word_.load(acquire) == kShut; }
 
+    [[nodiscard]] bool looks_shut() const noexcept { return (word_.load(relaxed) & kShut) != 0; }
+
     /// Lets people in again.
     void open() noexcept { word_.fetch_and(~kShut, release); }
 

@@ -24,7 +24,8 @@ namespace weft::rt {
 /// asleep since. Model: tests/model/mailbox_model_test.cpp.
 ///
 /// Edges: push's and notify's CAS -> drain's exchange, which follows where try_park fails, and each
-/// sleep. So these two only move the word: relaxed, but for what unpark acquires from a rescuer.
+/// sleep. unpark acquires what a rescuer did. try_park's release -> look_closely_whether_asleep's RMW: what
+/// the loop has run before it slept.
 template <class Node, template <class> class AtomicOf = Atomic>
 class Mailbox {
 public:
@@ -73,7 +74,7 @@ public:
     /// Announces that the loop sleeps; false when there is something to see to first.
     [[nodiscard]] bool try_park() noexcept {
         std::uintptr_t expected = kEmpty;
-        return word_.compare_exchange_strong(expected, kAsleep, relaxed, relaxed);
+        return word_.compare_exchange_strong(expected, kAsleep, release, relaxed);
     }
 
     /// Awake again; whatever came meanwhile stays for drain(). True: nobody had written a wake-up.
@@ -82,10 +83,11 @@ public:
         return word_.compare_exchange_strong(expected, kEmpty, acquire, acquire);
     }
 
-    // ---- the rescuer
+    // ---- the rescuer, and who asks why nothing happens
 
     /// Whether the loop sleeps: an RMW, so that a loop which wakes up after it sees what the caller did
-    /// before. Edge: its release -> unpark's acquire, also by way of a push in between.
+    /// before, and the caller what one that sleeps did. Edge: its release -> unpark's acquire, also by way
+    /// of a push in between.
     [[nodiscard]] bool look_closely_whether_asleep() noexcept {
         std::uintptr_t expected = kAsleep;
         return word_.compare_exchange_strong(expected, kAsleep, acq_rel, acquire);

@@ -310,11 +310,11 @@ std::optional<std::uint64_t> Scheduler::stillness() noexcept {
     }
     std::uint64_t sum = 0;
     for (const auto& worker : workers_) {
-        const auto number = worker->sleep_number();
-        if (!number) {
+        const auto runs = worker->run_before_quiet();
+        if (!runs) {
             return std::nullopt;
         }
-        sum += *number;
+        sum += *runs;
     }
     return sum;
 }

@@ -71,18 +71,17 @@ public:
 
     // ---- when nothing happens
 
-    /// How often the loops have gone to sleep, if all of them sleep and nothing is on its way to any: equal
-    /// answers mean that nothing has run in between.
+    /// How much the loops have run, if all have slept for Worker::kQuiet and nothing is on its way to any:
+    /// equal answers mean that nothing has run in between.
     [[nodiscard]] std::optional<std::uint64_t> stillness() noexcept;
     [[nodiscard]] int loops_driven() const noexcept;
-    /// Called by each loop that has slept for half a second, once: on its thread, where it still counts as
-    /// asleep. Set before any loop runs.
-    void set_on_quiet(std::function<void()> on_quiet) { on_quiet_ = std::move(on_quiet); }
-    void tell_quiet() noexcept {
-        if (on_quiet_) {
-            on_quiet_();
-        }
+    /// Called by each loop that has run nothing for Worker::kQuiet, on its thread, where it still counts as
+    /// asleep; again, but later and later, when that is true. Set before any loop runs.
+    void set_on_quiet(std::function<bool()> on_quiet) { on_quiet_ = std::move(on_quiet); }
+    [[nodiscard]] bool asks_why_quiet() const noexcept {
+        return on_quiet_ != nullptr && simulation_ == nullptr;
     }
+    [[nodiscard]] bool tell_quiet() noexcept { return on_quiet_(); }
 
     // ---- for the workers
 
@@ -154,7 +153,7 @@ private:
     Inbox<TaskState> inbox_;
     Atomic<bool> stealable_seen_{false};  // relaxed: set before the work is published
     Atomic<int> visitors_{0};
-    std::function<void()> on_quiet_;  // throws nothing
+    std::function<bool()> on_quiet_;  // throws nothing
     Rescuer rescuer_{*this};
     bool rescuer_refused_ = false;  // and that has been told
     std::vector<std::unique_ptr<Worker>> workers_;

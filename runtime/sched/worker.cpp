@@ -413,11 +413,15 @@ bool Worker::has_live_deadline() noexcept {
     });
 }
 
-std::optional<std::uint64_t> Worker::sleep_number() noexcept {
-    if (!sleeps_for_sure() || !sleeps_undisturbed()) {
+std::optional<std::uint64_t> Worker::run_before_quiet() noexcept {
+    constexpr Nanos kTolerance = 1'000'000;  // of the clocks of two processors
+    // Before the look: then it cannot be of something that runs after it, and may be compared.
+    const std::uint64_t before = runs();
+    if (!sleeps_for_sure() || !sleeps_undisturbed() ||
+        (driven() && quiet_for() < kQuiet - kTolerance) || runs() != before) {
         return std::nullopt;
     }
-    return counters.parks.get();
+    return before;
 }
 
 bool Worker::can_start() noexcept {

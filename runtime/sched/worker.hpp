@@ -81,9 +81,11 @@ public:
     [[nodiscard]] bool sleeps_undisturbed() const noexcept {
         return mailbox_.looks_asleep() || (!driven() && mailbox_.looks_empty());
     }
-    /// How often it has gone to sleep, if it sleeps and nothing is on its way to it: equal answers mean that
-    /// it has slept all the time. None of one that is awake.
-    [[nodiscard]] std::optional<std::uint64_t> sleep_number() noexcept;
+    /// How much it has run, if it has slept for kQuiet and nothing is on its way to it; nothing otherwise.
+    /// Equal answers mean that it has run nothing in between.
+    [[nodiscard]] std::optional<std::uint64_t> run_before_quiet() noexcept;
+    /// From when on a loop that runs nothing counts as quiet.
+    static constexpr Nanos kQuiet = 500'000'000;
     /// Whether a deadline is armed that somebody still wants. On another thread only where there are several
     /// loops.
     [[nodiscard]] bool has_live_deadline() noexcept;
@@ -176,6 +178,11 @@ private:
     void sleep_in_reactor(Nanos longest) noexcept;
     void sleep_in_virtual_time(Nanos longest) noexcept;
     [[nodiscard]] int wait_in_reactor(Nanos longest) noexcept;
+    void note_quiet() noexcept;
+    [[nodiscard]] Nanos quiet_for() const noexcept;
+    [[nodiscard]] std::uint64_t runs() const noexcept {
+        return counters.tasks_run.get() + counters.callbacks_run.get();
+    }
     enum class Sight { Nothing, Slot, Work };
     [[nodiscard]] Sight last_look() noexcept;
     void end_search() noexcept;
@@ -235,6 +242,11 @@ private:
     bool chosen_ = false;        // awake because a submitter chose this worker
     Nanos nap_ = 0;              // > 0: chosen in vain lately; sleeps unannounced for so long
     std::uint32_t traffic_ = 0;  // of the others, when the nap began
+
+    std::uint64_t runs_before_quiet_ =
+        ~std::uint64_t{0};                     // runs() when it was last seen to run something
+    Published<std::uint64_t> quiet_since_{0};  // ticks_now(), when it slept next
+    Nanos ask_when_quiet_for_ = kQuiet;        // kNever: that has been done
 
     bool once_ = false;             // drive_once(): leave after a turn
     Nanos longest_sleep_ = kNever;  // the same

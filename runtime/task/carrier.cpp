@@ -17,8 +17,8 @@ namespace {
     for (TaskState* waiter = self.in_place_of; waiter != nullptr && waiter->awaiting == nullptr;
          waiter = waiter->in_place_of) {
         waiter->awaiting = child;
-        waiter->wait_what.store("future", relaxed);
-        waiter->wait_object.store(child, relaxed);
+        waiter->wait_what.store("future", release);
+        waiter->wait_object.store(child, release);
         if (!waiter->sleep.open({.forwards = true, .masked = waiter->masked_in_place})) {
             // Cancelled while the child ran: the child learns of it here, where it can be told.
             waiter->sleep.take_cancel_mark();

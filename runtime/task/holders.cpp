@@ -2,9 +2,10 @@
 
 #include <unistd.h>
 
-#include <algorithm>
+#include <functional>
 #include <mutex>
 #include <new>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -20,9 +21,34 @@
 namespace weft::rt {
 namespace {
 
+struct Key {
+    const void* who;
+    std::uint64_t number;  // of the task, or of the thread
+
+    friend bool operator==(const Key&, const Key&) = default;
+};
+struct HashOfKey {
+    std::size_t operator()(const Key& key) const noexcept {
+        constexpr std::size_t kFactor = 0x9E3779B97F4A7C15ULL;
+        return (std::hash<const void*>()(key.who) ^ key.number) * kFactor;
+    }
+};
+
+struct Share {
+    std::size_t count = 0;
+    bool any = false;
+    std::optional<std::string> name = {};  // of a task that was given one
+    detail::Site site = {"", 0};
+};
+
+struct Object {
+    std::unordered_map<Key, Share, HashOfKey> shares;
+    bool changes_hands = false;  // who gives back need not be who took: nobody can be named
+};
+
 struct Table {
     std::mutex mutex;
-    std::unordered_map<const void*, std::vector<Holder>> holders;
+    std::unordered_map<const void*, Object> objects;
 };
 
 Table& table() noexcept {
@@ -30,66 +56,64 @@ Table& table() noexcept {
     return the_table.get();
 }
 
-Holder holder_of(const detail::FutureState& future) {
-    if (!future.is_task()) {
-        return {&future, 0, "a future"};
-    }
-    const auto& task = static_cast<const TaskState&>(future);
-    return {&task, task.id, name_and_site(task)};
+Key key_of(const detail::FutureState& future) noexcept {
+    return {&future, future.is_task() ? static_cast<const TaskState&>(future).id : 0};
 }
 
-Holder running_holder() {
+/// The task that runs on this thread, or null.
+const TaskState* running_task() noexcept {
     const Carrier* const carrier = current_carrier();
-    if (carrier == nullptr) {
-        return {nullptr, 0, "thread " + std::to_string(::gettid())};
-    }
-    if (carrier->current == nullptr) {
-        return {nullptr, 0, "a callback"};
-    }
-    return holder_of(*carrier->current);
+    return carrier != nullptr ? static_cast<TaskState*>(carrier->current) : nullptr;
 }
 
-void add(const void* object, bool alone, const detail::FutureState* awaited) noexcept {
+Key running_key() noexcept {
+    if (const TaskState* const task = running_task(); task != nullptr) {
+        return key_of(*task);
+    }
+    return {nullptr, current_carrier() != nullptr ? 0 : static_cast<std::uint64_t>(::gettid())};
+}
+
+void take(const void* object, bool alone) noexcept {
     try {
-        Holder holder = awaited != nullptr ? holder_of(*awaited) : running_holder();
-        const std::lock_guard lock(table().mutex);
-        auto& holders = table().holders[object];
-        if (alone) {
-            holders.clear();
+        Share share{.count = 1, .any = !alone};
+        if (const TaskState* const task = running_task(); task != nullptr) {
+            if (task->name != nullptr) {
+                share.name = *task->name;
+            }
+            share.site = {task->site_file, task->site_line};
         }
-        holders.push_back(std::move(holder));
+        const Key key = running_key();
+        const std::lock_guard lock(table().mutex);
+        Object& of = table().objects[object];
+        if (of.changes_hands) {
+            return;
+        }
+        if (alone) {
+            of.shares.clear();
+        }
+        if (const auto [place, is_new] = of.shares.try_emplace(key, std::move(share)); !is_new) {
+            ++place->second.count;
+        }
     } catch (const std::bad_alloc&) {
         // Then it is not known.
     }
 }
 
-/// Up to `count` of them, `first` before others.
-void drop(
-    const void* object, const detail::FutureState* first, std::size_t count, bool others
-) noexcept {
-    const std::uint64_t id =
-        first != nullptr && first->is_task() ? static_cast<const TaskState*>(first)->id : 0;
-    const std::lock_guard lock(table().mutex);
-    const auto place = table().holders.find(object);
-    if (place == table().holders.end()) {
-        return;
+void add_awaited(const void* object, Key key, bool any) noexcept {
+    try {
+        const std::lock_guard lock(table().mutex);
+        table().objects[object].shares.try_emplace(key, Share{.count = 1, .any = any});
+    } catch (const std::bad_alloc&) {
+        // Then it is not known.
     }
-    auto& holders = place->second;
-    while (count-- > 0 && !holders.empty()) {
-        auto holder = std::find_if(holders.begin(), holders.end(), [&](const Holder& each) {
-            return each.future == first && each.task_id == id;
-        });
-        if (holder == holders.end()) {
-            if (!others) {
-                break;
-            }
-            holder = holders.begin();
-        }
-        holders.erase(holder);
+}
+
+std::string text_of(const Key& key, const Share& share) {
+    if (key.who == nullptr) {
+        return key.number == 0 ? "a callback" : "thread " + std::to_string(key.number);
     }
-    if (holders.empty()) {
-        table().holders.erase(place);
-    }
+    const std::string name = share.name ? *share.name : "Task-" + std::to_string(key.number);
+    return "task '" + name + "' " + text_of_site(share.site);
 }
 
 }  // namespace
@@ -99,9 +123,26 @@ void watch_holders() noexcept {
 }
 
 std::vector<Holder> holders_of(const void* object) {
+    std::vector<Holder> holders;
     const std::lock_guard lock(table().mutex);
-    const auto place = table().holders.find(object);
-    return place == table().holders.end() ? std::vector<Holder>() : place->second;
+    const auto place = table().objects.find(object);
+    if (place != table().objects.end()) {
+        for (const auto& [key, share] : place->second.shares) {
+            const bool is_object = key.who != nullptr && key.number == 0;
+            holders.push_back(
+                {key.who,
+                 key.who != nullptr ? key.number : 0,
+                 share.any,
+                 is_object ? std::string() : text_of(key, share)}
+            );
+        }
+    }
+    return holders;
+}
+
+std::size_t held_objects() noexcept {
+    const std::lock_guard lock(table().mutex);
+    return table().objects.size();
 }
 
 }  // namespace weft::rt
@@ -111,33 +152,59 @@ namespace weft::detail {
 std::atomic<bool> holders_watched{false};
 
 void note_taken(const void* object) noexcept {
-    rt::add(object, false, nullptr);
+    rt::take(object, false);
 }
 
 void note_owned(const void* object) noexcept {
-    rt::add(object, true, nullptr);
+    rt::take(object, true);
 }
 
 void note_given_back(const void* object, std::size_t count) noexcept {
-    const rt::Carrier* const carrier = rt::current_carrier();
-    const TaskState* task = nullptr;
-    if (carrier != nullptr) {
-        task = carrier->current;
+    const rt::Key key = rt::running_key();
+    const std::lock_guard lock(rt::table().mutex);
+    try {
+        rt::Object& of = rt::table().objects[object];
+        const auto share = of.shares.find(key);
+        if (share == of.shares.end() || share->second.count < count) {
+            of.shares.clear();
+            of.changes_hands = true;
+            return;
+        }
+        share->second.count -= count;
+        if (share->second.count == 0) {
+            of.shares.erase(share);
+        }
+        if (of.shares.empty()) {
+            rt::table().objects.erase(object);
+        }
+    } catch (const std::bad_alloc&) {
+        // It had not been noted that anybody has it.
     }
-    rt::drop(object, task, count, true);
 }
 
-void note_awaited(const void* object, const FutureState& future) noexcept {
-    rt::add(object, false, &future);
+void note_awaited(const void* object, const FutureState& future, bool any) noexcept {
+    rt::add_awaited(object, rt::key_of(future), any);
+}
+
+void note_same(const void* object, const void* other) noexcept {
+    rt::add_awaited(object, {other, 0}, false);
 }
 
 void forget_awaited(const void* object, const FutureState& future) noexcept {
-    rt::drop(object, &future, 1, false);
+    const std::lock_guard lock(rt::table().mutex);
+    const auto place = rt::table().objects.find(object);
+    if (place == rt::table().objects.end()) {
+        return;
+    }
+    place->second.shares.erase(rt::key_of(future));
+    if (place->second.shares.empty()) {
+        rt::table().objects.erase(place);
+    }
 }
 
 void forget_holders(const void* object) noexcept {
     const std::lock_guard lock(rt::table().mutex);
-    rt::table().holders.erase(object);
+    rt::table().objects.erase(object);
 }
 
 }  // namespace weft::detail

@@ -10,9 +10,11 @@ namespace weft::rt {
 
 /// One who could end a wait: he has what others wait for, or is awaited.
 struct Holder {
-    const detail::FutureState* future;  ///< null: neither task nor future. Only to be compared
-    std::uint64_t task_id;              ///< 0: no task. Its record may be another's by now
-    std::string text;  ///< "task 'x' spawned at f.cpp:3", "a callback", "thread 12"
+    const void*
+        who;  ///< a task's FutureState; another object that is waited for; null: none of both
+    std::uint64_t task_id;  ///< 0: no task. The record may be another's by now
+    bool any;               ///< he is one of several, each of whom can
+    std::string text;  ///< of one who has something: "task 'x' spawned at f.cpp:3", "a callback"
 };
 
 /// From here on, for good.
@@ -20,5 +22,7 @@ void watch_holders() noexcept;
 
 /// Those who have said so, and have not taken it back. Any thread.
 [[nodiscard]] std::vector<Holder> holders_of(const void* object);
+/// How many objects somebody has something of, or is awaited for.
+[[nodiscard]] std::size_t held_objects() noexcept;
 
 }  // namespace weft::rt

@@ -35,8 +35,8 @@ void park_commit(void* sleep) noexcept;
     Carrier& carrier, const Sleep& sleep, const char* what, const void* object
 ) noexcept {
     TaskState& self = sleep.task;
-    self.wait_what.store(what, relaxed);
-    self.wait_object.store(object, relaxed);
+    self.wait_what.store(what, release);
+    self.wait_object.store(object, release);
     suspend(carrier, &park_commit, const_cast<Sleep*>(&sleep));
     self.wait_what.store(nullptr, relaxed);
     return self.sleep.reason();

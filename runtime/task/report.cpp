@@ -26,13 +26,16 @@ void report(ErrorReport&& what) {
 
 }  // namespace
 
-std::string site_of(const TaskState& task) {
-    const char* const path = task.site_file;
-    const char* name = path;
-    for (const char* at = path; *at != '\0'; ++at) {
+std::string text_of_site(detail::Site site) {
+    const char* name = site.file;
+    for (const char* at = site.file; *at != '\0'; ++at) {
         name = *at == '/' ? at + 1 : name;
     }
-    return std::string("spawned at ") + name + ":" + std::to_string(task.site_line);
+    return std::string("spawned at ") + name + ":" + std::to_string(site.line);
+}
+
+std::string site_of(const TaskState& task) {
+    return text_of_site({task.site_file, task.site_line});
 }
 
 std::string name_and_site(const TaskState& task) {

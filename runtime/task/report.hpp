@@ -4,12 +4,14 @@
 #include <string>
 #include <weft/detail/context_state.hpp>
 #include <weft/detail/future_state.hpp>
+#include <weft/detail/site.hpp>
 
 #include "task/task_state.hpp"
 
 namespace weft::rt {
 
 /// "spawned at f.cpp:3".
+[[nodiscard]] std::string text_of_site(detail::Site site);
 [[nodiscard]] std::string site_of(const TaskState& task);
 /// "task 'x' spawned at f.cpp:3".
 [[nodiscard]] std::string name_and_site(const TaskState& task);

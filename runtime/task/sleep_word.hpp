@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "base/atomic.hpp"
 
@@ -237,6 +238,12 @@ public:
         }
     }
 
+    /// For one who looks: the number of the sleep that it is in at this moment, if it is. Edge: open's RMW
+    /// -> this: what it waits for.
+    [[nodiscard]] std::optional<std::uint64_t> sleep_seen() const noexcept {
+        const std::uint64_t word = word_.load(acquire);
+        return (word & kStateMask) == kAwake ? std::nullopt : std::optional(word >> kEpochShift);
+    }
     /// For a dump: whether it sleeps at this moment.
     [[nodiscard]] bool asleep() const noexcept {
         return (word_.load(relaxed) & kStateMask) != kAwake;

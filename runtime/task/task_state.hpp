@@ -63,8 +63,10 @@ public:
     FutureState* awaiting = nullptr;
     TaskState* in_place_of = nullptr;  // whose stack it runs on, and who waits for it
     void* variables = nullptr;  // the values of context variables: a ContextState, owned; or null
-    rt::Atomic<const char*> wait_what{nullptr};    // relaxed: for a dump
-    rt::Atomic<const void*> wait_object{nullptr};  // relaxed: for a dump
+    // For those who look. Edge: release by the sleeper -> loop/wait_graph's acquire, which by the word knows
+    // then that the sleep it saw before is over.
+    rt::Atomic<const char*> wait_what{nullptr};
+    rt::Atomic<const void*> wait_object{nullptr};
     std::uint64_t id = 0;
     std::string* name = nullptr;  // changed under a mutex, as a dump may read it
     const char* site_file = "";

@@ -17,11 +17,17 @@ public:
     void signal() noexcept {
         const std::lock_guard lock(mutex_);
         signalled_ = true;
+        if (waits_for_good_) {
+            rt::HelperThread::end();  // from here on it may do anything, though it does not run yet
+        }
         condition_.notify_one();
     }
     void wait() {
-        const rt::HelperThread waits_for_tasks;
         std::unique_lock lock(mutex_);
+        if (!signalled_) {
+            waits_for_good_ = true;
+            rt::HelperThread::begin();
+        }
         condition_.wait(lock, [this] { return signalled_; });
     }
     /// False when the deadline came first.
@@ -34,6 +40,7 @@ private:
     std::mutex mutex_;
     std::condition_variable condition_;
     bool signalled_ = false;
+    bool waits_for_good_ = false;
 };
 
 }  // namespace weft::detail

@@ -144,6 +144,43 @@ Scenario total_order() {
     };
 }
 
+/// One asks twice whether the loop sleeps and how much it has run, and looks around in between: equal answers
+/// mean that nothing has run meanwhile, so that what was seen holds together.
+Scenario stillness() {
+    struct State : Post {
+        Atomic<int> runs{0};
+        Atomic<int> armed{1};  // by the loop, anew in each run
+    };
+    return [](Execution& run) {
+        auto& state = run.make<State>("state");
+        run.thread("loop", [&state] {
+            for (int i = 1; i <= 2; ++i) {
+                state.armed.store(0, rt::relaxed);  // it is on its way
+                state.armed.store(1, rt::relaxed);
+                state.runs.store(i, rt::relaxed);
+                if (state.mailbox.try_park()) {
+                    static_cast<void>(state.mailbox.unpark());
+                }
+            }
+        });
+        run.thread("looker", [&state] {
+            // Before the look: what is read there cannot be of a run that begins after it.
+            const int before = state.runs.load(rt::relaxed);
+            if (!state.mailbox.look_closely_whether_asleep()) {
+                return;
+            }
+            const int armed = state.armed.load(rt::relaxed);
+            if (state.mailbox.look_closely_whether_asleep() &&
+                state.runs.load(rt::relaxed) == before) {
+                require(armed == 1, "a loop that has run nothing in between is seen as it is");
+            }
+        });
+    };
+}
+
+TEST(Mailbox, StillnessIsSeenTwice) {
+    expect_holds(stillness());
+}
 TEST(Mailbox, PushAgainstPark) {
     expect_holds(letters(1, 2));
 }
@@ -180,6 +217,16 @@ TEST(MailboxMutant, PushInTwoSteps) {
 }
 TEST(MailboxMutant, ParkInTwoSteps) {
     expect_found(letters(1, 1), {kFile, "try_park", Change::Split, nullptr}, "nobody will wake");
+}
+TEST(MailboxMutant, ParkWithoutRelease) {
+    expect_found(stillness(), {kFile, "try_park", Change::NoRelease, nullptr}, "is seen as it is");
+}
+TEST(MailboxMutant, LookWithoutAcquire) {
+    expect_found(
+        stillness(),
+        {kFile, "look_closely_whether_asleep", Change::NoAcquire, nullptr},
+        "is seen as it is"
+    );
 }
 TEST(MailboxMutant, NotifyOnlyLoadsWhereItFindsAWord) {
     expect_found(told(), {kFile, "notify", Change::LoadOnly, nullptr}, "nobody will wake");

@@ -51,9 +51,6 @@ private:
     std::atomic<Phase> phase_{Phase::Queued};
 };
 
-/// Whether any executor of the process has a job that has not ended.
-[[nodiscard]] bool jobs_are_under_way() noexcept;
-
 template <class F, class R>
 class JobOf final : public JobState {
 public:
