@@ -41,6 +41,9 @@
 #if WEFT_TSAN
 #include <sanitizer/tsan_interface.h>
 #endif
+#if WEFT_VALGRIND
+#include <valgrind/valgrind.h>
+#endif
 
 /// Keeps the tools' entry and exit hooks out of the frame in which the stack changes.
 #if defined(__clang__)
@@ -52,3 +55,17 @@
 #else
 #define WEFT_NO_INSTRUMENT
 #endif
+
+namespace weft::rt {
+
+/// Whether valgrind runs the program. It knows the system calls of its day and complains of others
+/// at each use; weft then does without those.
+[[nodiscard]] inline bool runs_on_valgrind() noexcept {
+#if WEFT_VALGRIND
+    return RUNNING_ON_VALGRIND != 0;
+#else
+    return false;
+#endif
+}
+
+}  // namespace weft::rt

@@ -11,9 +11,6 @@
 #include "fiber/sanitizer.hpp"
 #include "fiber/slab_table.hpp"
 
-#if WEFT_VALGRIND
-#include <valgrind/valgrind.h>
-#endif
 #if WEFT_TSAN
 #include "base/atomic.hpp"
 #endif

@@ -9,6 +9,7 @@
 #include "base/birthplace.hpp"
 #include "base/check.hpp"
 #include "base/posix.hpp"
+#include "fiber/sanitizer.hpp"
 #include "reactor/descriptor_table.hpp"
 #include "reactor/reactor.hpp"
 
@@ -43,10 +44,13 @@ private:
     using Events = std::array<epoll_event, kEventsPerPoll>;
 
     [[nodiscard]] int collect(Nanos timeout, Events& events) noexcept;
+    [[nodiscard]] int wait_in_kernel(Nanos timeout, Events& events) noexcept;
     /// False for the wake-up's own event.
     [[nodiscard]] bool wake_tasks(const epoll_event& event, detail::WokenList& woken) noexcept;
 
     Birthplace birthplace_;  // a child of fork() must leave its parent's epoll alone
+    /// valgrind 3.19 does not know epoll_pwait2 and says so, in five lines at each wait.
+    const bool knows_milliseconds_only_ = runs_on_valgrind();
     UniqueFd epoll_;
     UniqueFd wakeup_;
     Events events_{};
@@ -87,26 +91,33 @@ int EpollReactor::collect(Nanos timeout, Events& events) noexcept {
         birthplace_.is_here(),
         "a loop goes on in a child process of fork(), where its thread can only exec or _exit"
     );
-    timespec limit{};
-    timespec* until = nullptr;
-    if (timeout != kNever) {
-        limit.tv_sec = timeout / kNanosPerSecond;
-        limit.tv_nsec = timeout % kNanosPerSecond;
-        until = &limit;
-    }
-    int count =
-        checked(::epoll_pwait2, epoll_.get(), events.data(), kEventsPerPoll, until, nullptr);
-    if (count == -ENOSYS || count == -EPERM) [[unlikely]] {
-        // An older kernel, or a sandbox that does not know the call: milliseconds, rounded up.
-        constexpr Nanos kMilli = 1'000'000;
-        const int milliseconds =
-            timeout == kNever
-                ? -1
-                : static_cast<int>(std::min<Nanos>((timeout + kMilli - 1) / kMilli, 1'000'000));
-        count = checked(::epoll_wait, epoll_.get(), events.data(), kEventsPerPoll, milliseconds);
-    }
+    const int count = wait_in_kernel(timeout, events);
     WEFT_CHECK(count >= 0 || count == -EINTR, "epoll_wait failed");
     return std::max(count, 0);
+}
+
+int EpollReactor::wait_in_kernel(Nanos timeout, Events& events) noexcept {
+    if (!knows_milliseconds_only_) [[likely]] {
+        timespec limit{};
+        timespec* until = nullptr;
+        if (timeout != kNever) {
+            limit.tv_sec = timeout / kNanosPerSecond;
+            limit.tv_nsec = timeout % kNanosPerSecond;
+            until = &limit;
+        }
+        const int count =
+            checked(::epoll_pwait2, epoll_.get(), events.data(), kEventsPerPoll, until, nullptr);
+        if (count != -ENOSYS && count != -EPERM) [[likely]] {
+            return count;
+        }
+    }
+    // Also an older kernel, or a sandbox that does not know the call: milliseconds, rounded up.
+    constexpr Nanos kMilli = 1'000'000;
+    const int milliseconds =
+        timeout == kNever
+            ? -1
+            : static_cast<int>(std::min<Nanos>((timeout + kMilli - 1) / kMilli, 1'000'000));
+    return checked(::epoll_wait, epoll_.get(), events.data(), kEventsPerPoll, milliseconds);
 }
 
 void EpollReactor::dispatch() noexcept {
