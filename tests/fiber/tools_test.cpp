@@ -14,7 +14,8 @@
 #include "support/runtime_fixture.hpp"
 
 // Goal: the tools see inside of tasks. That they report nothing false is what the rest of the tests
-// shows when they run under them; here each has to find a planted fault. valgrind: tests/hazards.
+// shows when they run under them; here each has to find a planted fault. valgrind has both in
+// tests/hazards/valgrind.
 
 namespace weft::test {
 namespace {
