@@ -18,8 +18,8 @@ private:
     unsigned forks_;
 };
 
-/// Whether something makes each suspension look closer: a stack with a canary, or a fork. One flag, so that
-/// an ordinary suspension loads no other.
+/// Whether something makes each suspension look closer: a stack with a canary, a fork, or a check of a higher
+/// floor (task/carrier). One flag, so that an ordinary suspension loads no other.
 extern Atomic<bool> suspensions_look;  // relaxed: set before there is anything to see
 
 }  // namespace weft::rt

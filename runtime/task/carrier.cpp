@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/atomic.hpp"
 #include "base/birthplace.hpp"
 #include "base/check.hpp"
 #include "fiber/guard.hpp"
@@ -28,7 +29,29 @@ namespace {
     }
 }
 
+Atomic<SuspensionCheck> suspension_check{nullptr};
+
+/// All that there may be to see when the running task suspends: what `suspensions_look` is set for.
+[[gnu::noinline]] void look_at_suspension(const Carrier& carrier) noexcept {
+    WEFT_CHECK(
+        carrier.birthplace.is_here(),
+        "a task waits in a child process of fork(), where it can only exec or _exit"
+    );
+    if (!canary_intact(*carrier.stack)) {
+        die_of_broken_canary(*carrier.stack);
+    }
+    // pairs with the release store in set_suspension_check
+    if (const SuspensionCheck check = suspension_check.load(acquire); check != nullptr) {
+        check(carrier);
+    }
+}
+
 }  // namespace
+
+void set_suspension_check(SuspensionCheck check) noexcept {
+    suspension_check.store(check, release);
+    suspensions_look.store(true, relaxed);
+}
 
 void StackReturn::commit(void* argument) noexcept {
     const StackReturn self = *static_cast<StackReturn*>(argument);
@@ -51,15 +74,6 @@ void requeue_commit(void* argument) noexcept {
         self.exceptions = *carrier.exceptions;
         *carrier.exceptions = {};
     }
-    if (suspensions_look.load(relaxed)) [[unlikely]] {
-        WEFT_CHECK(
-            carrier.birthplace.is_here(),
-            "a task waits in a child process of fork(), where it can only exec or _exit"
-        );
-        if (!canary_intact(from)) {
-            die_of_broken_canary(from);
-        }
-    }
     Context to = nullptr;
     if (next != nullptr) {
         to = next->context;
@@ -76,6 +90,9 @@ void requeue_commit(void* argument) noexcept {
 }
 
 void suspend(Carrier& carrier, Commit commit, void* argument) noexcept {
+    if (suspensions_look.load(relaxed)) [[unlikely]] {
+        look_at_suspension(carrier);
+    }
     TaskState& self = *carrier.current;
     if (self.in_place_of != nullptr) [[unlikely]] {
         put_waiters_to_sleep(self);
@@ -88,6 +105,9 @@ void suspend(Carrier& carrier, Commit commit, void* argument) noexcept {
 }
 
 void suspend_to_run_loop(Carrier& carrier) noexcept {
+    if (suspensions_look.load(relaxed)) [[unlikely]] {
+        look_at_suspension(carrier);
+    }
     if (carrier.current->in_place_of != nullptr) {
         put_waiters_to_sleep(*carrier.current);
     }

@@ -42,6 +42,12 @@ protected:
 /// The same, to the run loop, which knows what comes next; nothing to commit.
 void suspend_to_run_loop(Carrier& carrier) noexcept;
 
+/// Lets a higher floor look at each suspension, on the task's own stack, before anything of it is
+/// done; it may end the process. A yield() after which the task goes on at once counts as well. One for the
+/// process, set before the first loop runs.
+using SuspensionCheck = void (*)(const Carrier& carrier) noexcept;
+void set_suspension_check(SuspensionCheck check) noexcept;
+
 /// Hands the thread to `task`: its exception state goes with it (R3, on the scheduler's side).
 [[gnu::always_inline]] inline void enter(Carrier& carrier, TaskState& task) noexcept {
     carrier.current = &task;
