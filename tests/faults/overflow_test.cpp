@@ -29,7 +29,7 @@
 namespace weft::test {
 namespace {
 
-using testing::KilledBySignal;
+using ::testing::KilledBySignal;
 
 // ---------------------------------------------------------------------------------------------
 // What overflows
@@ -253,7 +253,7 @@ void PrintTo(const Overflow& overflow, std::ostream* out) {
     *out << overflow.name;
 }
 
-class OverflowDeathTest : public testing::TestWithParam<Overflow> {};
+class OverflowDeathTest : public ::testing::TestWithParam<Overflow> {};
 
 TEST_P(OverflowDeathTest, NamesTheTask) {
     for (const Where where : {Where::Pinned, Where::Stealable, Where::OtherLoop, Where::InPlace}) {
@@ -268,7 +268,7 @@ TEST_P(OverflowDeathTest, NamesTheTask) {
 INSTANTIATE_TEST_SUITE_P(
     Each,
     OverflowDeathTest,
-    testing::Values(
+    ::testing::Values(
         Overflow{"recursion", by_recursion},
         Overflow{"large_frame", by_large_frame},
         Overflow{"frames_of_8_KiB", by_frames_of<8 * 1024>},

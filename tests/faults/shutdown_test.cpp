@@ -569,7 +569,7 @@ void give_up_on_a_task() {
 }
 
 TEST(ShutdownDeathTest, LeavesATaskThatDoesNotEndAlone) {
-    EXPECT_EXIT(give_up_on_a_task(), testing::ExitedWithCode(0), "");
+    EXPECT_EXIT(give_up_on_a_task(), ::testing::ExitedWithCode(0), "");
 }
 
 }  // namespace

@@ -20,6 +20,18 @@ foreach(program IN ITEMS consumer_default consumer_static consumer_shared)
     run(${scratch}/consumer/${program})
 endforeach()
 
+# With either library; what it prints says that it is the one that the program has.
+foreach(shared IN ITEMS OFF ON)
+    run(${CMAKE_COMMAND} -D BUILD_SHARED_LIBS=${shared} ${scratch}/consumer)
+    run(${CMAKE_COMMAND} --build ${scratch}/consumer --target consumer_held_locks)
+    execute_process(
+        COMMAND ${scratch}/consumer/consumer_held_locks RESULT_VARIABLE result ERROR_VARIABLE report
+    )
+    if(result EQUAL 0 OR NOT report MATCHES "task 'careless' .*suspends while it holds\n  the mutex")
+        message(FATAL_ERROR "consumer_held_locks, BUILD_SHARED_LIBS=${shared}: ${result}: ${report}")
+    endif()
+endforeach()
+
 set(ENV{PKG_CONFIG_PATH} ${moved}/${libdir}/pkgconfig)
 execute_process(
     COMMAND pkg-config --cflags --libs weft

@@ -7,8 +7,12 @@ include(GNUInstallDirs)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/weft)
 set(generated ${PROJECT_BINARY_DIR}/package)
 
+set(libraries weft_static weft_shared)
+if(TARGET weft_held_locks)
+    list(APPEND libraries weft_held_locks)
+endif()
 install(
-    TARGETS weft_static weft_shared
+    TARGETS ${libraries}
     EXPORT weft
     ARCHIVE COMPONENT weft
     LIBRARY COMPONENT weft NAMELINK_COMPONENT weft

@@ -5,6 +5,7 @@ include_guard()
 include(GNUInstallDirs)
 
 file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/runtime/*.cpp)
+list(FILTER sources EXCLUDE REGEX /runtime/testing/held_locks/)  # WeftHeldLocks
 find_path(WEFT_CONCURRENTQUEUE concurrentqueue/concurrentqueue.h REQUIRED)
 find_path(WEFT_BOOST_HEADERS boost/context/detail/fcontext.hpp REQUIRED)
 mark_as_advanced(WEFT_CONCURRENTQUEUE WEFT_BOOST_HEADERS)

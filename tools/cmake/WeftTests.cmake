@@ -39,6 +39,10 @@ function(weft_test folder)
         LINK ${arg_LINK} weft_test_support
     )
     set_target_properties(${folder}_test PROPERTIES ENABLE_EXPORTS ON)  # for stacks with names
+    if(TARGET weft_held_locks AND NOT BUILD_SHARED_LIBS AND (WEFT_TEST_HELD_LOCKS OR folder STREQUAL faults))
+        target_link_libraries(${folder}_test PRIVATE weft::held_locks)
+        target_compile_definitions(${folder}_test PRIVATE WEFT_HELD_LOCKS)
+    endif()
     if(WEFT_TEST_EACH)
         gtest_discover_tests(
             ${folder}_test
