@@ -65,12 +65,7 @@ public:
         if (detail::holders_are_watched()) [[unlikely]] {
             detail::note_given_back(this);
         }
-        State expected = State::Held;
-        if (!state_.compare_exchange_strong(
-                expected, State::Free, std::memory_order_release, std::memory_order_relaxed
-            )) [[unlikely]] {
-            release_slow();
-        }
+        give_back();
     }
 
     /// Returns whether somebody has the lock. As in asyncio, not while it is on its way from
@@ -108,6 +103,14 @@ private:
 
     friend class Condition;
 
+    void give_back() {
+        State expected = State::Held;
+        if (!state_.compare_exchange_strong(
+                expected, State::Free, std::memory_order_release, std::memory_order_relaxed
+            )) [[unlikely]] {
+            release_slow();
+        }
+    }
     void acquire_slow();
     void wait_for_turn();
     void release_slow();

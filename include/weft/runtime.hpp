@@ -26,12 +26,18 @@ enum class Pin {
     None,   ///< wherever the kernel likes
 };
 
-/// What is done when all tasks of a runtime wait for one another, and no I/O, deadline or job of an executor can
-/// wake any: after about a second at most, with each task, what it waits for, and who waits for whom in a circle.
+/// What is done when all tasks of a runtime have waited for half a second, and no I/O, deadline, job of an
+/// executor or look-up of a name can wake any: each task is named, what it waits for, and who waits for whom in
+/// a circle. After a job that nobody awaits that may take up to a minute more.
+///
+/// Report and End cannot know whether a thread of the program is about to wake one: they are not for a runtime
+/// that threads feed, through a Queue say. With them, and in debug mode, Lock, Semaphore, TaskGroup, gather(),
+/// wait() and as_completed() of the whole process note who has them or is awaited, for good: some 100 ns and a
+/// mutex of the process each time.
 enum class OnDeadlock {
-    Auto,    ///< Report, where no other thread of the program is left that could wake one
+    Auto,  ///< Report, but only where no other thread of the program is left; who has a lock is not known
     Ignore,  ///< nothing
-    Report,  ///< an error in the log; it also says who has the locks and permits
+    Report,  ///< an error in the log
     End,     ///< Report, then std::abort()
 };
 

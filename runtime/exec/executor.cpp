@@ -11,6 +11,7 @@
 #include <weft/errors.hpp>
 #include <weft/executor.hpp>
 
+#include "base/errand.hpp"
 #include "base/helper_thread.hpp"
 
 namespace weft {

@@ -8,6 +8,7 @@
 #include <weft/errors.hpp>
 #include <weft/future.hpp>
 
+#include "base/errand.hpp"
 #include "base/helper_thread.hpp"
 #include "base/posix.hpp"
 #include "io/socket_address.hpp"
@@ -90,12 +91,18 @@ std::vector<SocketAddress> resolve(
     }
     const Future<Answer> future;
     try {
+        Errand::begin();  // now: the thread may have to wait for a core
         std::thread([future, host, port, use] {
-            const Errand errand;
+            const HelperThread runs_an_errand;
             answer_on_thread(future, host, port, use);
+            Errand::end();
         }).detach();
     } catch (const std::system_error& error) {
+        Errand::end();
         throw OsError(error.code(), doing);
+    } catch (...) {
+        Errand::end();
+        throw;
     }
     const Answer answer = await(future);
     if (answer.error || answer.addresses.empty()) {

@@ -11,6 +11,7 @@
 #include <new>
 #include <string_view>
 
+#include "base/errand.hpp"
 #include "base/helper_thread.hpp"
 #include "base/log.hpp"
 #include "task/holders.hpp"
@@ -66,22 +67,10 @@ int threads_of_process() noexcept {
     return count;
 }
 
-}  // namespace
-
-std::string describe_cycles(const WaitGraph& graph) {
-    std::string text;
-    for (const WaitGraph::Cycle& cycle : graph.cycles(false)) {
-        text += "  these wait for one another:\n" + graph.describe(cycle);
-    }
-    return text;
-}
-
-namespace {
-
 std::string describe_deadlock(const WaitGraph& graph) {
-    std::string text = describe_cycles(graph);
+    std::string text = graph.describe_cycles();
     text += "  " + std::to_string(graph.size()) + " tasks:\n" + graph.describe();
-    if (graph.lacks_holders()) {
+    if (graph.lacks_holders() && !detail::holders_are_watched()) {
         text +=
             "  who has the locks and permits is known where RuntimeOptions::on_deadlock or "
             "WEFT_DEADLOCK is report or end, or WEFT_DEBUG=1\n";
@@ -133,15 +122,23 @@ bool DeadlockWatch::all_wait_for_tasks() noexcept {
 
 bool DeadlockWatch::look_at_all_or_throw() {
     const auto stillness = scheduler_.stillness();
-    if (!stillness || scheduler_.door().looks_shut()) {  // a shutdown names those who do not end
+    if (!stillness) {
+        return true;  // another loop may be awake for nothing
+    }
+    if (scheduler_.door().looks_shut()) {  // a shutdown names those who do not end
         return false;
     }
-    const bool others = threads_of_process() > HelperThread::count() + scheduler_.loops_driven();
+    const int threads =
+        threads_of_process();  // first: a helper that is told to go on is none any more
+    const bool others = threads > HelperThread::count() + scheduler_.loops_driven();
     if ((others && on_deadlock_ == OnDeadlock::Auto) || !all_wait_for_tasks()) {
         return false;
     }
     if (Errand::any()) {
         return true;
+    }
+    if (a_deadline_is_armed()) {
+        return false;
     }
     const WaitGraph graph(&scheduler_);
     const std::lock_guard lock(mutex_);

@@ -3,7 +3,6 @@
 #include <cstdint>
 #include <mutex>
 #include <set>
-#include <string>
 #include <weft/runtime.hpp>
 
 #include "loop/wait_graph.hpp"
@@ -22,10 +21,10 @@ public:
     ~DeadlockWatch() = default;
 
     /// Whether all of them do, from a loop that has run nothing for a while: then it says so and, if that was
-    /// chosen, ends the process. Never says the same twice. True when it is to look again: only an errand
-    /// is in the way, whose end may wake nobody.
+    /// chosen, ends the process. Never says the same twice. True when it is to look again: what is in the way
+    /// may end without a word, an errand or a loop that is awake for nothing.
     bool look_at_all() noexcept;
-    [[nodiscard]] bool looks_at_all() const noexcept { return on_deadlock_ != OnDeadlock::Ignore; }
+    [[nodiscard]] bool is_wanted() const noexcept { return on_deadlock_ != OnDeadlock::Ignore; }
     /// Whether some of them do, while others go on: in debug mode.
     void look_for_cycles() noexcept;
 
@@ -40,8 +39,5 @@ private:
     std::uint64_t told_ = 0;  // signature of the last report
     std::set<std::uint64_t> cycles_told_;
 };
-
-/// Who waits for whom in a circle; empty when nobody does.
-[[nodiscard]] std::string describe_cycles(const WaitGraph& graph);
 
 }  // namespace weft::rt

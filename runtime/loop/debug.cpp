@@ -3,6 +3,7 @@
 #include <weft/errors.hpp>
 #include <weft/loop.hpp>
 
+#include "base/thread_frames.hpp"
 #include "loop/runtime_state.hpp"
 #include "task/holders.hpp"
 
@@ -17,6 +18,7 @@ void Runtime::State::set_debug(bool enabled) {
         ended = std::move(monitor_);
     } else if (monitor_ == nullptr && phase_ == Phase::Open) {
         rt::watch_holders();
+        rt::install_frames_handler();
         monitor_ = std::make_unique<rt::StallMonitor>(*scheduler, *deadlock_watch, slow_);
     }
 }

@@ -112,7 +112,7 @@ Runtime::State::State(const RuntimeOptions& given)
         loops[static_cast<std::size_t>(i)]->sink_ = &scheduler->worker(i);
     }
     deadlock_watch = std::make_unique<rt::DeadlockWatch>(*scheduler, deadlock_choice(given));
-    if (deadlock_watch->looks_at_all()) {
+    if (deadlock_watch->is_wanted()) {
         scheduler->set_on_quiet([watch = deadlock_watch.get()] { return watch->look_at_all(); });
     }
 }

@@ -34,9 +34,7 @@ StallMonitor::StallMonitor(Scheduler& scheduler, DeadlockWatch& deadlocks, nanos
       deadlocks_(deadlocks),
       slow_(slow),
       seen_(static_cast<std::size_t>(scheduler.width())),
-      thread_([this] { watch(); }) {
-    install_frames_handler();
-}
+      thread_([this] { watch(); }) {}
 
 StallMonitor::~StallMonitor() {
     {

@@ -101,6 +101,7 @@ std::vector<bool> WaitGraph::stuck_for_sure() const {
     std::vector<std::vector<std::size_t>> objects(sleepers_.size());  // that a sleeper holds
     std::vector<bool> stuck(sleepers_.size(), true);
     std::vector<bool> ends(edges_.size(), false);  // somebody may end a wait for it
+    std::vector<bool> any(edges_.size(), false);   // of its edges
     std::vector<std::size_t> left(
         edges_.size(), 0
     );  // of those who wait, and alone can end a wait for it
@@ -118,10 +119,9 @@ std::vector<bool> WaitGraph::stuck_for_sure() const {
         waiters[sleepers_[i].edges].push_back(i);
     }
     for (std::size_t object = 0; object < edges_.size(); ++object) {
-        bool any = false;
         bool all_sleep = true;
         for (const Edge& edge : edges_[object]) {
-            any = any || edge.any;
+            any[object] = any[object] || edge.any;
             all_sleep = all_sleep && edge.to != kNobody;
             if (edge.to != kNobody) {
                 objects[edge.to].push_back(object);
@@ -133,7 +133,7 @@ std::vector<bool> WaitGraph::stuck_for_sure() const {
             std::any_of(waiters[object].begin(), waiters[object].end(), [this](std::size_t waiter) {
                 return std::string_view(sleepers_[waiter].what) == "Semaphore.acquire";
             });
-        if (left[object] == 0 || has_permits || (any && !all_sleep)) {
+        if (left[object] == 0 || has_permits || (any[object] && !all_sleep)) {
             free_object(object);
         }
     }
@@ -141,11 +141,7 @@ std::vector<bool> WaitGraph::stuck_for_sure() const {
         const std::size_t sleeper = freed.back();
         freed.pop_back();
         for (const std::size_t object : objects[sleeper]) {
-            const bool any =
-                std::any_of(edges_[object].begin(), edges_[object].end(), [](const Edge& edge) {
-                    return edge.any;
-                });
-            if (--left[object] == 0 || any) {
+            if (--left[object] == 0 || any[object]) {
                 free_object(object);
             }
         }
@@ -257,13 +253,21 @@ std::string WaitGraph::describe(const Sleeper& sleeper) const {
     for (std::size_t i = 0; i < std::min(edges.size(), kMostNames); ++i) {
         text += before;
         text += edges[i].to != kNobody ? name_of(sleepers_[edges[i].to], false)
-                                       : edges[i].text + ", which does not wait";
+                                       : edges[i].text + ", which is not among these";
         before = " and ";
     }
     if (edges.size() > kMostNames) {
         text += " and " + std::to_string(edges.size() - kMostNames) + " more";
     }
     return text + "\n";
+}
+
+std::string WaitGraph::describe_cycles() const {
+    std::string text;
+    for (const Cycle& cycle : cycles(false)) {
+        text += "  these wait for one another:\n" + describe(cycle);
+    }
+    return text;
 }
 
 std::string WaitGraph::describe() const {

@@ -37,6 +37,8 @@ public:
     [[nodiscard]] std::size_t size() const noexcept { return sleepers_.size(); }
     /// A line for each of the cycle: "task 'a' spawned at f.cpp:3 waits: Lock.acquire @0x7f10, for task 'b'".
     [[nodiscard]] std::string describe(const Cycle& cycle) const;
+    /// All cycles, with a heading; empty when there is none.
+    [[nodiscard]] std::string describe_cycles() const;
     /// A line for each task, oldest first, with those it waits for; of very many, the first.
     [[nodiscard]] std::string describe() const;
     /// Whether a wait is for something that somebody may hold, and nobody has said so.

@@ -274,16 +274,21 @@ int Worker::wait_in_reactor(Nanos longest) noexcept {
         if (events != 0 || !mailbox_.looks_asleep() || quiet_for() < ask_when_quiet_for_) {
             return events;
         }
-        longest = longest == kNever ? kNever : longest - rest;
     }
     const Nanos asked = std::exchange(ask_when_quiet_for_, kNever);
-    const Nanos next = timers_.next();
+    longest = kNever;
     if (scheduler_.tell_quiet()) {
         ask_when_quiet_for_ = asked + std::min(asked, kLongestBetweenQuestions);
-        longest = std::min(longest, ask_when_quiet_for_ - asked);
+        longest = ask_when_quiet_for_ - asked;
     }
-    // What was looked at may have ended there, and made something ready.
-    return has_ready() || timers_.next() != next ? 0 : reactor_->wait(longest);
+    if (has_ready()) {
+        return 0;  // what was looked at may have ended there
+    }
+    // It took time, and may have armed a deadline.
+    if (!timers_.none() && scheduler_.virtual_clock() == nullptr) {
+        longest = std::min(longest, std::max<Nanos>(timers_.next() - clock_.now(), 0));
+    }
+    return reactor_->wait(longest);
 }
 
 /// What has happened by itself comes before a jump of the clock.

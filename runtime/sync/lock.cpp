@@ -34,7 +34,7 @@ void Lock::wait_for_turn() {
     }
     detail::WokenList woken;
     if (outcome.granted() && !hand_over(woken)) {
-        release();
+        give_back();
     }
     woken.submit();
     detail::throw_cancelled();

@@ -112,6 +112,10 @@ std::string text_of(const Key& key, const Share& share) {
     if (key.who == nullptr) {
         return key.number == 0 ? "a callback" : "thread " + std::to_string(key.number);
     }
+    if (*share.site.file == '\0') {
+        return "task number " +
+               std::to_string(key.number);  // awaited: whose it is knows its record
+    }
     const std::string name = share.name ? *share.name : "Task-" + std::to_string(key.number);
     return "task '" + name + "' " + text_of_site(share.site);
 }

@@ -6,8 +6,8 @@
 #include <weft/task.hpp>
 #include <weft/testing/simulate.hpp>
 
-#include "loop/deadlock.hpp"
 #include "loop/dump.hpp"
+#include "loop/wait_graph.hpp"
 #include "sched/simulation.hpp"
 #include "task/holders.hpp"
 
@@ -37,7 +37,7 @@ struct SimulationRun::State {
 
 std::string SimulationRun::State::text_of(const char* why) const {
     return "simulation of seed " + std::to_string(seed) + ": " + why + "\n" +
-           rt::describe_cycles(rt::WaitGraph(nullptr)) + rt::dump_tasks(nullptr);
+           rt::WaitGraph(nullptr).describe_cycles() + rt::dump_tasks(nullptr);
 }
 
 /// The first time there is a way out, by cancelling; after that there is none.

@@ -45,7 +45,7 @@ TEST_P(OnEveryRuntime, DebugNamesASlowTask) {
     EXPECT_EQ(log.count("task 'slow' spawned at debug_test.cpp:"), 1);
     EXPECT_GE(log.count("has kept loop 0 for "), 1);
     if (!kTsan) {  // which holds signals back
-        EXPECT_EQ(log.count("block_until_said("), 1) << log.lines().front();
+        EXPECT_EQ(log.count("block_until_said("), 1) << ::testing::PrintToString(log.lines());
     }
 }
 
@@ -53,27 +53,28 @@ TEST_P(OnEveryRuntime, DebugNamesASlowTask) {
 TEST_P(OnEveryRuntime, DebugSaysWhereATaskBlocks) {
     const LogCapture log;
     run([&] {
-        get_running_loop().set_slow_callback_duration(milliseconds(5));
-        get_running_loop().set_debug(true);
+        Loop& loop = get_running_loop();
         std::mutex mutex;
         std::condition_variable changed;
         bool over = false;
+        std::unique_lock lock(mutex);
         std::thread waker([&] {
+            { const std::lock_guard waits(mutex); }  // until the task is at it
+            loop.set_slow_callback_duration(milliseconds(5));
+            loop.set_debug(true);
             block_until_said(log, "'main'");
-            const std::lock_guard lock(mutex);
+            const std::lock_guard ends(mutex);
             over = true;
             changed.notify_one();
         });
-        {
-            std::unique_lock lock(mutex);
-            changed.wait(lock, [&] { return over; });
-        }
+        changed.wait(lock, [&] { return over; });
+        lock.unlock();
         waker.join();
-        get_running_loop().set_debug(false);
+        loop.set_debug(false);
     });
     if (!kTsan) {
         EXPECT_GE(log.count("pthread_cond_wait") + log.count("condition_variable::wait"), 1)
-            << log.lines().front();
+            << ::testing::PrintToString(log.lines());
     }
 }
 
