@@ -28,7 +28,8 @@ enum class Pin {
 
 /// What is done when all tasks of a runtime have waited for half a second, and no I/O, deadline, job of an
 /// executor or look-up of a name can wake any: each task is named, what it waits for, and who waits for whom in
-/// a circle. After a job that nobody awaits that may take up to a minute more.
+/// a circle. After a job that nobody awaits that may take up to a minute more. Some that wait for one another
+/// while others go on are told of in debug mode only: Loop::set_debug().
 ///
 /// Report and End cannot know whether a thread of the program is about to wake one: they are not for a runtime
 /// that threads feed, through a Queue say. With them, and in debug mode, Lock, Semaphore, TaskGroup, gather(),
@@ -60,7 +61,8 @@ struct RuntimeOptions {
     /// Whether SIGINT cancels the task of run(), and a second one ends the process: on the main thread,
     /// and only where nobody has chosen something else for that signal.
     bool handle_sigint = true;
-    /// Whether slow tasks and callbacks are named in the log: see Loop::set_debug().
+    /// Whether slow tasks and callbacks are named in the log, and tasks that wait for one another: see
+    /// Loop::set_debug(), also for what that changes.
     bool debug = false;
     /// What is done when its tasks wait for one another and nothing else.
     OnDeadlock on_deadlock = OnDeadlock::Auto;

@@ -177,7 +177,11 @@ void DeadlockWatch::look_for_cycles() noexcept {
                     continue;
                 }
             }
-            log_warning("deadlock: tasks wait for one another\n" + graph.describe(cycle));
+            log_warning(
+                "deadlock: tasks wait for one another, unless a timeout or somebody else ends "
+                "it\n" +
+                graph.describe(cycle)
+            );
         }
     } catch (const std::bad_alloc&) {
         // The next look may have some.

@@ -98,12 +98,12 @@ void StallMonitor::report(
             describe_running(worker) + " has kept loop " + std::to_string(index) + " for " + length;
         const std::vector<std::string> frames =
             frames_of_thread(worker.thread_id(), kPatience.count());
-        if (progress.kept(worker, monotonic_now()) >= kept.count()) {  // else they are another's
-            const char* before = "\n    in ";
-            for (const std::string& frame : frames) {
-                text += before + frame;
-                before = "\n    called from ";
-            }
+        // The signal itself may have ended what it waited in.
+        const bool goes_on = progress.kept(worker, monotonic_now()) < kept.count();
+        const char* before = goes_on ? ", and goes on now\n    from " : "\n    in ";
+        for (const std::string& frame : frames) {
+            text += before + frame;
+            before = "\n    called from ";
         }
         log_warning(text);
     } catch (const std::bad_alloc&) {

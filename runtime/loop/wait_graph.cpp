@@ -90,7 +90,17 @@ void WaitGraph::add_edges_of(const void* object, Edges& edges, int depth) {
             }
             continue;
         }
-        edges.push_back({index_of(holder.who, holder.task_id), holder.any, std::move(holder.text)});
+        const std::size_t to = index_of(holder.who, holder.task_id);
+        if (to == kNobody && holder.task_id != 0) {
+            // SAFETY: who has a number is a task, and its record is never unmapped.
+            auto& record = static_cast<TaskState&>(*const_cast<detail::FutureState*>(
+                static_cast<const detail::FutureState*>(holder.who)
+            ));
+            const auto kept = keep(record, holder.task_id);
+            const bool has_ended = !kept || kept->done();
+            holder.text += has_ended ? ", which has ended" : ", which is not among these";
+        }
+        edges.push_back({to, holder.any, std::move(holder.text)});
     }
 }
 
@@ -237,9 +247,10 @@ std::string WaitGraph::describe(const Cycle& cycle) const {
     std::string text;
     for (std::size_t i = 0; i < cycle.size(); ++i) {
         const Sleeper& sleeper = sleepers_[cycle[i]];
+        const std::size_t next = cycle[(i + 1) % cycle.size()];
         text += "    " + name_of(sleeper, true) +
                 " waits: " + describe_wait(sleeper.what, sleeper.object) + ", for " +
-                name_of(sleepers_[cycle[(i + 1) % cycle.size()]], false) + "\n";
+                (next == cycle[i] ? "itself" : name_of(sleepers_[next], false)) + "\n";
     }
     return text;
 }
@@ -252,8 +263,7 @@ std::string WaitGraph::describe(const Sleeper& sleeper) const {
     const char* before = "  for ";
     for (std::size_t i = 0; i < std::min(edges.size(), kMostNames); ++i) {
         text += before;
-        text += edges[i].to != kNobody ? name_of(sleepers_[edges[i].to], false)
-                                       : edges[i].text + ", which is not among these";
+        text += edges[i].to != kNobody ? name_of(sleepers_[edges[i].to], false) : edges[i].text;
         before = " and ";
     }
     if (edges.size() > kMostNames) {

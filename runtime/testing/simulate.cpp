@@ -6,6 +6,7 @@
 #include <weft/task.hpp>
 #include <weft/testing/simulate.hpp>
 
+#include "base/log.hpp"
 #include "loop/dump.hpp"
 #include "loop/wait_graph.hpp"
 #include "sched/simulation.hpp"
@@ -48,6 +49,8 @@ void SimulationRun::State::note_lost(const char* why) {
         std::abort();
     }
     lost = text;
+    rt::log_error(text
+    );  // now: what main has on its stack may be in use when it has been cancelled
     main->cancel("the simulation gets nowhere");
 }
 

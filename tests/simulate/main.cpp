@@ -52,9 +52,6 @@ const Scenario& scenario_of(std::uint64_t seed, const std::string& name) {
             ordinary.push_back(&scenario);
         }
     }
-    if (!name.empty()) {
-        throw ValueError("--scenario " + name + ": there is none of that name");
-    }
     return *ordinary[seed % ordinary.size()];
 }
 
@@ -240,12 +237,24 @@ int simulate(const Options& options) {
 int main(int argc, char** argv) {
     weft::simulate::Options options;
     CLI::App app("Runs of a many-loop runtime on one thread, each decided by its seed.");
-    app.add_option("--seed", options.seed, "The first seed")->capture_default_str();
-    app.add_option("--count", options.count, "How many seeds")->capture_default_str();
-    app.add_option("--scenario", options.scenario, "Only this one, of those in tests/simulate");
+    app.add_option("--seed", options.seed, "The first seed")
+        ->check(CLI::NonNegativeNumber)  // else it takes -1 for a very large number
+        ->capture_default_str();
+    app.add_option("--count", options.count, "How many seeds")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
+    std::vector<std::string> names;
+    for (const weft::simulate::Scenario& scenario : weft::simulate::scenarios()) {
+        names.emplace_back(scenario.name);
+    }
+    app.add_option("--scenario", options.scenario, "Only this one")->check(CLI::IsMember(names));
     app.add_flag("--twice", options.twice, "Run each seed twice and compare the hashes");
     app.add_flag("--quiet", options.quiet, "Only the last line");
-    app.add_flag("--here", options.here, "In this process, for a debugger, though runs may touch");
+    app.add_flag(
+        "--here",
+        options.here,
+        "In this process, for a debugger: runs may touch, and hashes are others"
+    );
     app.add_flag("--coarse", options.coarse, "Switch between loops where users' simulations do");
     CLI11_PARSE(app, argc, argv);
     for (const int signal : {SIGABRT, SIGSEGV, SIGILL, SIGBUS}) {

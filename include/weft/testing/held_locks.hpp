@@ -11,6 +11,8 @@ namespace weft::testing {
 //       the mutex 0x7ffd2c00, locked in Cache::get(int) (program+0x1c2a)
 //           called from serve(int) (program+0x2f10)
 //
+// With pkg-config: -Wl,--undefined=weft_held_locks_is_linked -lweft_held_locks before its --libs.
+//
 // Nothing has to be called. The target, which brings weft::weft, puts functions of its own before libc's
 // pthread_mutex_* and pthread_rwlock_* (which std::mutex, its relatives and the guards of <mutex> are made
 // of), pthread_once and the compiler's __cxa_guard_*. It is meant for tests and debug builds: a lock that a

@@ -30,7 +30,9 @@ struct SimulationReport {
 };
 
 /// A simulation got nowhere: all of its tasks wait and no deadline is armed, or it went on for more steps than
-/// it should. The text has the seed, and the tasks with what each waits for.
+/// it should. The text has the seed, and the tasks with what each waits for; it is logged, too, before the main
+/// task is cancelled. So tasks that use what that has on its stack are to be in a scope of it (task_group);
+/// else there is SimulationOptions::abort_when_lost.
 class SimulationError : public RuntimeError {
 public:
     using RuntimeError::RuntimeError;
