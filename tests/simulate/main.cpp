@@ -237,11 +237,16 @@ int simulate(const Options& options) {
 int main(int argc, char** argv) {
     weft::simulate::Options options;
     CLI::App app("Runs of a many-loop runtime on one thread, each decided by its seed.");
-    app.add_option("--seed", options.seed, "The first seed")
-        ->check(CLI::NonNegativeNumber)  // else it takes -1 for a very large number
-        ->capture_default_str();
+    // CLI11 takes -1 for a very large number.
+    const CLI::Validator natural(
+        [](std::string& text) {
+            return text.front() == '-' ? "a number from 0 on was expected, not " + text : "";
+        },
+        ""
+    );
+    app.add_option("--seed", options.seed, "The first seed")->check(natural)->capture_default_str();
     app.add_option("--count", options.count, "How many seeds")
-        ->check(CLI::NonNegativeNumber)
+        ->check(natural)
         ->capture_default_str();
     std::vector<std::string> names;
     for (const weft::simulate::Scenario& scenario : weft::simulate::scenarios()) {
