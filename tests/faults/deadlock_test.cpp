@@ -181,7 +181,12 @@ const std::vector<DeadlockShape>& shapes() {
              Runtime& runtime = get_running_loop().runtime();
              const auto left = runtime.loop(1).create_task([&] { take(one, other); }, "left");
              const auto right = runtime.loop(2).create_task([&] { take(other, one); }, "right");
-             await(gather(std::vector{left, right}));
+             try {
+                 await(gather(std::vector{left, right}));
+             } catch (const CancelledError&) {  // of the first of them; the other uses the locks yet
+                 shield_scope([&] { wait(std::vector{left, right}); });
+                 throw;
+             }
          },
          {"'left' .* waits: Lock.acquire @.*, for task 'right'\n",
           "main  pinned to loop 0  waiting: future @.* for task 'left' and task 'right'"}},
