@@ -196,9 +196,12 @@ void Scheduler::start_rescuer() noexcept {
     }
     try {
         rescuer_.start(options_.name);
-    } catch (const std::exception&) {
+    } catch (const std::exception& error) {
         if (!std::exchange(rescuer_refused_, true)) {
-            log_warning("the system refuses a thread: nothing looks after loops that one task keeps"
+            log_line(
+                LogLevel::Warning,
+                "no thread to look after loops that one task keeps: ",
+                error.what()
             );
         }
     }

@@ -145,8 +145,8 @@ public:
                 if (word_.compare_exchange_weak(word, awakened(word, reason), acq_rel, relaxed)) {
                     return ClaimStep::Claimed;
                 }
-            } else if (state == kNoted || word_.compare_exchange_weak(word, noted(word, reason), acq_rel, relaxed)) {
-                break;  // whoever holds it submits it
+            } else if (state == kNoted || word_.compare_exchange_weak(word, noted(word, reason), relaxed, relaxed)) {
+                break;  // whoever holds it submits it, and reads no more of us than the reason
             }
         }
         return ClaimStep::Over;

@@ -76,6 +76,9 @@ class Run:
     def errors(self):
         return self.told("error") + [line[7:] for line in self.told("log") if line.startswith("error: ")]
 
+    def warnings(self):
+        return [line for line in self.told("log") if line.startswith("warning: ")]
+
     def findings(self):
         """What is wrong, in words; empty when nothing is."""
         found = []
@@ -94,7 +97,7 @@ class Run:
         found += [
             f"served again only after {ms} ms" for ms in served if ms > SERVED_WITHIN_MS
         ]
-        if self.pair.outcome == NAMED and not any(self.names(line) for line in self.errors()):
+        if self.pair.outcome == NAMED and not any(self.names(line) for line in self.errors() + self.warnings()):
             found.append(f"nobody was told of {self.pair.error} ({self.pair.text})")
         return found + self.undocumented()
 

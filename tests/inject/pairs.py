@@ -3,7 +3,7 @@
 ABSORBED   nobody is told: the call is made again, or what it was for can be done without. At most a
            warning in the log.
 NAMED      somebody is told, by the error's own text and with what was being done, in the words of
-           `says`; the other end of a connection may learn of its loss.
+           `says`, be it in a warning; the other end of a connection may learn of its loss.
 EITHER     the one or the other: not each of these calls matters.
 """
 
@@ -26,7 +26,10 @@ LISTEN = r"listen on 127\.0\.0\.1:\d+"
 REACTOR = r"cannot make the reactor of a loop"
 ACCEPT = r"accept on 127\.0\.0\.1:\d+"
 TRAFFIC = r"(read from|write to|connection to) 127\.0\.0\.1:\d+"
-THREAD = r"(no thread for loop \d of the runtime|connect to LOCALHOST:\d+|no thread for the executor)"
+THREAD = (
+    r"(no thread for loop \d of the runtime|connect to LOCALHOST:\d+|no thread for the executor"
+    r"|no thread to look after loops)"
+)
 
 
 @dataclasses.dataclass(frozen=True)
