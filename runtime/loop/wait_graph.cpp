@@ -207,30 +207,39 @@ std::vector<WaitGraph::Cycle> WaitGraph::cycles(bool for_sure) const {
     return found;
 }
 
+bool WaitGraph::holds(const Sleeper& sleeper) noexcept {
+    return sleeper.task->sleep.sleep_seen() == sleeper.epoch;
+}
+
 bool WaitGraph::holds() const noexcept {
     return std::all_of(sleepers_.begin(), sleepers_.end(), [](const Sleeper& sleeper) {
-        return sleeper.task->sleep.sleep_seen() == sleeper.epoch;
+        return holds(sleeper);
     });
 }
 
 bool WaitGraph::holds(const Cycle& cycle) const noexcept {
     return std::all_of(cycle.begin(), cycle.end(), [this](std::size_t index) {
-        return sleepers_[index].task->sleep.sleep_seen() == sleepers_[index].epoch;
+        return holds(sleepers_[index]);
     });
 }
 
-std::uint64_t WaitGraph::signature(const Cycle& cycle) const noexcept {
-    std::uint64_t sum = 0;  // whichever it begins with
-    for (const std::size_t index : cycle) {
-        sum += (sleepers_[index].id * kHashFactor ^ sleepers_[index].epoch) * kHashFactor;
-    }
-    return sum;
+/// To be added up: it does not matter whom one begins with.
+std::uint64_t WaitGraph::signature(const Sleeper& sleeper) noexcept {
+    return (sleeper.id * kHashFactor ^ sleeper.epoch) * kHashFactor;
 }
 
 std::uint64_t WaitGraph::signature() const noexcept {
     std::uint64_t sum = 0;
     for (const Sleeper& sleeper : sleepers_) {
-        sum += (sleeper.id * kHashFactor ^ sleeper.epoch) * kHashFactor;
+        sum += signature(sleeper);
+    }
+    return sum;
+}
+
+std::uint64_t WaitGraph::signature(const Cycle& cycle) const noexcept {
+    std::uint64_t sum = 0;
+    for (const std::size_t index : cycle) {
+        sum += signature(sleepers_[index]);
     }
     return sum;
 }

@@ -65,6 +65,8 @@ private:
     void add_edges_of(const void* object, Edges& edges, int depth);
     [[nodiscard]] std::size_t index_of(const void* future, std::uint64_t id) const noexcept;
     [[nodiscard]] std::vector<bool> stuck_for_sure() const;
+    [[nodiscard]] static bool holds(const Sleeper& sleeper) noexcept;
+    [[nodiscard]] static std::uint64_t signature(const Sleeper& sleeper) noexcept;
     [[nodiscard]] std::string name_of(const Sleeper& sleeper, bool with_site) const;
     [[nodiscard]] std::string describe(const Sleeper& sleeper) const;
 

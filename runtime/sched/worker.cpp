@@ -405,25 +405,6 @@ void Worker::add_deadline(Nanos when, const Deadline& deadline) {
     });
 }
 
-bool Worker::has_live_deadline() noexcept {
-    return timers_.any([](const Deadline& deadline) {
-        return deadline.target->kind == Runnable::Kind::Task
-                   ? static_cast<TaskState*>(deadline.target)->sleep.epoch() == deadline.epoch
-                   : !static_cast<Callback*>(deadline.target)->cancelled();
-    });
-}
-
-std::optional<std::uint64_t> Worker::run_before_quiet() noexcept {
-    constexpr Nanos kTolerance = 1'000'000;  // of the clocks of two processors
-    // Before the look: then it cannot be of something that runs after it, and may be compared.
-    const std::uint64_t before = runs();
-    if (!sleeps_for_sure() || !sleeps_undisturbed() ||
-        (driven() && quiet_for() < kQuiet - kTolerance) || runs() != before) {
-        return std::nullopt;
-    }
-    return before;
-}
-
 bool Worker::can_start() noexcept {
     // Another thread may not look into this worker's cache; its tasks find their stack, or wait.
     return current_carrier() != this || stacks.has_spare();

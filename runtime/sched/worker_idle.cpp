@@ -17,9 +17,6 @@ constexpr Nanos kShortestNap = 50 * kMicro;
 constexpr Nanos kLongestNap = 2'000 * kMicro;
 // A task that has been in an owner's slot for so long may be taken from there.
 constexpr std::uint64_t kSlotHesitationMicroseconds = 3;
-// What keeps a quiet loop from being stuck for good may end without a word: how long it waits at most before
-// it asks again.
-constexpr Nanos kLongestBetweenQuestions = 60'000'000 * kMicro;
 // With fresh tasks and no stack for them: when to ask for one again.
 constexpr Nanos kStackRetry = 10'000 * kMicro;
 
@@ -238,57 +235,6 @@ void Worker::sleep_in_reactor(Nanos longest) noexcept {
         counters.wakes_received.add();
     }
     scheduler_.rescuer().tell_awake();
-}
-
-void Worker::note_quiet() noexcept {
-    if (std::exchange(runs_before_quiet_, runs()) != runs()) {
-        quiet_since_ = ticks_now();
-        ask_when_quiet_for_ = kQuiet;
-    }
-}
-
-Nanos Worker::quiet_for() const noexcept {
-    constexpr std::uint64_t kNanosPerMicrosecond = 1'000;
-    const std::uint64_t now = ticks_now();
-    const std::uint64_t since = quiet_since_;
-    // The counters of two processors may differ by a little.
-    return now <= since
-               ? 0
-               : static_cast<Nanos>((now - since) / ticks_per_microsecond_ * kNanosPerMicrosecond);
-}
-
-/// Lets it be known when it has run nothing for a while: somebody may ask himself why.
-int Worker::wait_in_reactor(Nanos longest) noexcept {
-    if (once_ || !scheduler_.asks_why_quiet()) {
-        return reactor_->wait(longest);
-    }
-    note_quiet();
-    if (ask_when_quiet_for_ == kNever) {
-        return reactor_->wait(longest);
-    }
-    if (const Nanos rest = ask_when_quiet_for_ - quiet_for(); rest > 0) {
-        if (longest < rest + kQuiet) {
-            return reactor_->wait(longest);  // it comes by here again then
-        }
-        const int events = reactor_->wait(rest);
-        if (events != 0 || !mailbox_.looks_asleep() || quiet_for() < ask_when_quiet_for_) {
-            return events;
-        }
-    }
-    const Nanos asked = std::exchange(ask_when_quiet_for_, kNever);
-    longest = kNever;
-    if (scheduler_.tell_quiet()) {
-        ask_when_quiet_for_ = asked + std::min(asked, kLongestBetweenQuestions);
-        longest = ask_when_quiet_for_ - asked;
-    }
-    if (has_ready()) {
-        return 0;  // what was looked at may have ended there
-    }
-    // It took time, and may have armed a deadline.
-    if (!timers_.none() && scheduler_.virtual_clock() == nullptr) {
-        longest = std::min(longest, std::max<Nanos>(timers_.next() - clock_.now(), 0));
-    }
-    return reactor_->wait(longest);
 }
 
 /// What has happened by itself comes before a jump of the clock.

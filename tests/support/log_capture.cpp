@@ -1,6 +1,7 @@
 #include "support/log_capture.hpp"
 
 #include <algorithm>
+#include <condition_variable>
 #include <mutex>
 
 namespace weft::test {
@@ -8,7 +9,12 @@ namespace {
 
 // The sink is a plain function, so what it writes to is global.
 std::mutex mutex;
+std::condition_variable changed;
 std::vector<std::string> captured;
+
+bool contains(const std::string& line, std::string_view text) {
+    return line.find(text) != std::string::npos;
+}
 
 void capture(rt::LogLevel level, std::string_view text) {
     const char* const name = level == rt::LogLevel::Error     ? "error: "
@@ -16,6 +22,7 @@ void capture(rt::LogLevel level, std::string_view text) {
                                                               : "info: ";
     const std::lock_guard lock(mutex);
     captured.push_back(name + std::string(text));
+    changed.notify_all();
 }
 
 }  // namespace
@@ -42,8 +49,20 @@ int LogCapture::count(std::string_view text) const {
     return static_cast<int>(std::count_if(
         captured.begin(),
         captured.end(),
-        [&](const std::string& line) { return line.find(text) != std::string::npos; }
+        [&](const std::string& line) { return contains(line, text); }
     ));
+}
+
+std::string LogCapture::wait_for(std::string_view text) const {
+    std::unique_lock lock(mutex);
+    for (;;) {
+        for (const std::string& line : captured) {
+            if (contains(line, text)) {
+                return line;
+            }
+        }
+        changed.wait(lock);
+    }
 }
 
 }  // namespace weft::test

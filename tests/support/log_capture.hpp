@@ -20,6 +20,8 @@ public:
     [[nodiscard]] std::vector<std::string> lines() const;
     /// How many of them contain `text`.
     [[nodiscard]] int count(std::string_view text) const;
+    /// Blocks the thread until there is one that does; returns it.
+    [[nodiscard]] std::string wait_for(std::string_view text) const;
 };
 
 }  // namespace weft::test
