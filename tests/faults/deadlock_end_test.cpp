@@ -67,6 +67,12 @@ TEST(DeadlockDeathTest, IsSaidByDefaultWhereNoOtherThreadIs) {
         const std::thread thread([] { std::this_thread::sleep_for(1h); });
         run_until_said(wait_for_nothing, OnDeadlock::Auto, 1);
     };
+    // One that waits for a task itself is no other.
+    const auto with_a_thread_that_waits = [] {
+        Event never;
+        const std::thread thread([&] { never.wait(); });
+        run_until_said(wait_for_nothing, OnDeadlock::Auto, kTsan ? 1 : 30);
+    };
     const auto with_a_lock = [] {
         run_until_said(
             [] {
@@ -83,6 +89,7 @@ TEST(DeadlockDeathTest, IsSaidByDefaultWhereNoOtherThreadIs) {
     EXPECT_EXIT(
         with_a_lock(), said, kTsan ? "^$" : "who has the locks and permits is known where "
     );
+    EXPECT_EXIT(with_a_thread_that_waits(), said, kTsan ? "^$" : "no thread is left to wake one");
     EXPECT_EXIT(with_a_thread(), silent, "^$");
     EXPECT_EXIT(run_until_said(wait_for_nothing, OnDeadlock::Ignore, 1), silent, "^$");
 }

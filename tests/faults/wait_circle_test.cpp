@@ -18,6 +18,7 @@
 #include <weft/wait.hpp>
 
 #include "faults/deadlock.hpp"
+#include "loop/wait_graph.hpp"
 #include "support/runtime_fixture.hpp"
 #include "task/holders.hpp"
 
@@ -98,6 +99,7 @@ TEST(DeadlockDebug, SeesNoCircleWhereSomebodyElseMayEndIt) {
             Semaphore slots(2);
             Semaphore permits(2);
             Lock lock;
+            Lock turn;
             task_group([&](TaskGroup& group) {
                 // Slots of a buffer: taken by who fills them, given back by who empties them.
                 group.create_task([&] {
@@ -127,13 +129,48 @@ TEST(DeadlockDebug, SeesNoCircleWhereSomebodyElseMayEndIt) {
                     const auto sleeps = create_task([kTwoLooks] { sleep(kTwoLooks); });
                     wait(std::vector{wants, sleeps}, std::nullopt, ReturnWhen::FirstCompleted);
                 });
+                // A lock that one takes and another gives back: it is known by the first time.
+                group.create_task([&] {
+                    for (int i = 0; i < 3; ++i) {
+                        turn.acquire();
+                    }
+                });
+                yield();
+                turn.release();
                 sleep(kTwoLooks);
+                turn.release();
                 slots.release();
             });
         },
         options
     );
     EXPECT_EQ(log.count("deadlock"), 0) << ::testing::PrintToString(log.lines());
+}
+
+// Goal: a circle that was seen is known to be over when it is.
+TEST(DeadlockDebug, KnowsThatACircleIsOver) {
+    rt::watch_holders();
+    weft::run(
+        [] {
+            const auto circle = create_task([] {
+                take_crosswise([](TaskGroup& group, const char* name, auto function) {
+                    group.create_task(function, name);
+                });
+            });
+            std::optional<rt::WaitGraph> graph;
+            do {
+                yield();
+                graph.emplace(nullptr);
+            } while (graph->cycles(true).empty());
+            const auto seen = graph->cycles(true).front();
+            EXPECT_TRUE(graph->holds(seen));
+            circle.cancel();
+            wait(std::vector{circle});
+            EXPECT_FALSE(graph->holds(seen));
+            EXPECT_TRUE(rt::WaitGraph(nullptr).cycles(true).empty());
+        },
+        options_of(1, OnDeadlock::Ignore)
+    );
 }
 
 // Goal: a shutdown that waits for a task which does not end names it, and does not call it a deadlock.
