@@ -98,7 +98,7 @@ const Alive kAlive[] = {
              const auto end = std::chrono::steady_clock::now() + kLongEnough;
              while (std::chrono::steady_clock::now() < end) {
                  queue.put(1);
-                 std::this_thread::sleep_for(1ms);
+                 std::this_thread::sleep_for(20ms);  // longer than a look takes
              }
              queue.put(0);
          });
