@@ -131,12 +131,15 @@ Scheduler::Scheduler(const SchedulerOptions& options, const std::function<Loop*(
             *this, index, make_loop(index), std::move(reactor), clock}));
     }
     const auto victims = victim_order(topology, pins_);
-    LiveLoops& loops = live_loops();
-    const std::lock_guard lock(loops.mutex);
+    std::unordered_map<const Sink*, std::uint64_t> lives;
     for (int index = 0; index < width_; ++index) {
         worker(index).set_victims(victims[static_cast<std::size_t>(index)]);
-        loops.lives[&worker(index)] = worker(index).life();
+        lives.emplace(&worker(index), worker(index).life());
     }
+    LiveLoops& loops = live_loops();
+    const std::lock_guard lock(loops.mutex);
+    loops.lives.reserve(loops.lives.size() + lives.size());
+    loops.lives.merge(lives);  // all or none: what throws is above
 }
 
 Scheduler::~Scheduler() {
