@@ -1,16 +1,15 @@
 # Benchmarks:
 #   perf/micro/<noun>_bench.cpp       -> <noun>_bench, with Google Benchmark
 #   perf/workload/<name>/<stem>.cpp   -> <name>_<stem>
-#   perf/support/*.cpp                   is linked into each of them
+#   perf/workload/<name>/weft.cpp     -> a part of weft_workloads, weft's side of what peers do, too
 # A folder of perf/workload/ with a CMakeLists.txt of its own is taken in by that instead.
 include_guard()
 
 find_package(benchmark REQUIRED)
 set(perf ${PROJECT_SOURCE_DIR}/perf)
-file(GLOB support CONFIGURE_DEPENDS ${perf}/support/*.cpp)
 
 function(weft_perf_executable target source)
-    weft_executable(${target} PRIVATE_HEADERS SOURCES ${source} ${support} LINK ${ARGN})
+    weft_executable(${target} PRIVATE_HEADERS SOURCES ${source} LINK ${ARGN})
     target_include_directories(${target} PRIVATE ${perf})
 endfunction()
 
@@ -29,6 +28,21 @@ foreach(name IN LISTS workloads)
     file(GLOB programs CONFIGURE_DEPENDS ${perf}/workload/${name}/*.cpp)
     foreach(source IN LISTS programs)
         cmake_path(GET source STEM stem)
+        if(stem STREQUAL weft)
+            list(APPEND workload_sources ${source})
+            continue()
+        endif()
         weft_perf_executable(${name}_${stem} ${source})
     endforeach()
 endforeach()
+
+# Objects, as nothing but their constructors names them: a linker would leave them in their archive.
+add_library(weft_workload_objects OBJECT ${workload_sources} ${perf}/support/workload.cpp)
+weft_own_code(weft_workload_objects)
+# Each is a program of its own in spirit, and names things as it likes.
+set_target_properties(weft_workload_objects PROPERTIES UNITY_BUILD OFF)
+target_include_directories(weft_workload_objects PUBLIC ${perf})
+target_link_libraries(weft_workload_objects PUBLIC weft::static)
+weft_perf_executable(
+    weft_workloads ${perf}/support/workload_main.cpp weft_workload_objects
+)
