@@ -1,19 +1,18 @@
 #pragma once
 
-#include <boost/context/detail/fcontext.hpp>
 #include <cstddef>
 
 #include "base/check.hpp"
 #include "fiber/sanitizer.hpp"
 #include "fiber/stack.hpp"
 
-// The only stack switch in weft (R11), and the place where the sanitizers are told of it.
+// The only stack switch in weft (R11), and the place where the sanitizers are told of it. What is below
+// it is Boost.Context's (switch_boost.hpp), or, on x86-64 unless WEFT_SWITCH is boost, weft's own.
 //
-// Every switch is ontop_fcontext, and all tasks are suspended at one call site, in a function that
-// is never inlined (task/carrier: suspend): the return address on every suspended stack is then the
-// same, and the commit's own `ret` enters the target, so that the processor's return stack stays in
-// balance (jump_fcontext costs 8 to 12 ns on the returns after it). fiber/README.md has the
-// hazards.
+// All tasks are suspended at one call site, in a function that is never inlined (task/carrier: suspend):
+// the return address on every suspended stack is then the same, and the commit's own `ret` enters the
+// target, so that the processor's return stack stays in balance (a switch that leaves by a jump costs 8 to
+// 12 ns on the returns after it). fiber/README.md has the hazards.
 
 namespace weft::rt {
 
@@ -22,8 +21,20 @@ using Context = void*;
 
 /// What must happen once the old stack has been left: it runs first thing on the next stack, on the
 /// same thread. Its argument may lie on the stack that was left, and must be copied before the
-/// commit publishes that stack to others (R4). It may not suspend or throw. Null: nothing.
+/// commit publishes that stack to others (R4). It may not suspend or throw.
 using Commit = void (*)(void* argument) noexcept;
+
+}  // namespace weft::rt
+
+#if defined(__x86_64__) && !defined(WEFT_BOOST_SWITCH)
+#define WEFT_OWN_SWITCH 1
+#include "fiber/switch_x86_64.hpp"
+#else
+#define WEFT_OWN_SWITCH 0
+#include "fiber/switch_boost.hpp"
+#endif
+
+namespace weft::rt {
 
 /// Says that `from` is being left for `target`; a null `from` is left for good, and the fake frames
 /// that ASan keeps for it are freed.
@@ -58,45 +69,67 @@ using Commit = void (*)(void* argument) noexcept;
 #endif
 }
 
-/// What the stack that is left tells the one that is entered.
-struct Departure {
-    Context* save;
+/// The commit of one who has nothing to commit.
+inline void nothing_to_commit(void* /*argument*/) noexcept {}
+
+/// ASan must be told of an arrival first thing on the stack that is entered.
+struct Arrival {
     Commit commit;
     void* argument;
     Stack* target;
+
+    WEFT_NO_INSTRUMENT static void run(void* arrival) noexcept {
+        // A copy: the stack it lies on may be somebody else's as soon as the commit has run.
+        const Arrival self = *static_cast<Arrival*>(arrival);
+        asan_finish_switch(*self.target);
+        self.commit(self.argument);
+    }
 };
 
-/// Runs on the target's stack, before the target goes on.
-boost::context::detail::transfer_t arrive(boost::context::detail::transfer_t transfer);
-
-/// Leaves `from` for the suspended stack `to`, saving where to go on into `*save` before `commit`
-/// runs. Returns when somebody switches to `*save`, perhaps on another thread.
+/// Leaves `from`, saving where to go on into `*save` before `commit` runs. Returns when somebody switches
+/// to `*save`, perhaps on another thread. `entry` null: goes on at `to`, which is suspended, on to_stack.
+/// Else to_stack is unused, and `entry`, which must not return, begins there.
 ///
 /// Inlined into task/carrier's suspend(), which is the one call site that tasks are suspended at:
 /// each frame between here and the task's own code is a `ret` that the processor predicts wrong
 /// when the task is resumed from elsewhere (4 to 5 ns each, measured).
 [[gnu::always_inline]] inline void switch_stack(
-    Context* save, Stack& from, Context to, Stack& to_stack, Commit commit, void* argument
+    Context* save,
+    Stack& from,
+    Context to,
+    Stack& to_stack,
+    Commit commit,
+    void* argument,
+    void (*entry)() = nullptr
 ) noexcept {
-    Departure departure{save, commit, argument, &to_stack};
     asan_start_switch(&from, to_stack);
     tsan_switch(to_stack);
-    boost::context::detail::ontop_fcontext(to, &departure, arrive);
+    if constexpr (WEFT_ASAN) {
+        Arrival arrival{commit, argument, &to_stack};
+        leave_for(save, to, to_stack, &Arrival::run, &arrival, entry);
+    } else {
+        leave_for(save, to, to_stack, commit, argument, entry);
+    }
 }
 
-/// Leaves `from` for good: nothing on it will be looked at again. `commit` may hand it to others.
+/// Leaves the stack for good: nothing on it will be looked at again. `commit` may hand it to others.
 [[noreturn, gnu::always_inline]] inline void abandon_stack(
     Context to, Stack& to_stack, Commit commit, void* argument
 ) noexcept {
-    Departure departure{nullptr, commit, argument, &to_stack};
     asan_start_switch(nullptr, to_stack);
     tsan_switch(to_stack);
-    boost::context::detail::ontop_fcontext(to, &departure, arrive);
-    check_failed("unreachable", "an abandoned stack was resumed", __FILE__, __LINE__);
+    if constexpr (WEFT_ASAN) {
+        Arrival arrival{commit, argument, &to_stack};
+        go_to(to, &Arrival::run, &arrival);
+    } else {
+        go_to(to, commit, argument);
+    }
 }
 
-/// Prepares an unused stack: the first switch to the result runs the commit, then `entry`, which
-/// must not return.
-[[nodiscard]] Context make_context(Stack& stack, void (*entry)()) noexcept;
+/// Prepares an unused stack for a switch to it that comes later: that runs the commit, then `entry`,
+/// which must not return.
+[[nodiscard]] inline Context make_context(Stack& stack, void (*entry)()) noexcept {
+    return prepare_stack(stack, entry);
+}
 
 }  // namespace weft::rt

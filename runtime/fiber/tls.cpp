@@ -1,11 +1,15 @@
 #include "fiber/tls.hpp"
 
 namespace weft::rt {
-namespace {
 
 // initial-exec: libweft is loaded with the program, and a call into the linker would cost more than
-// the read itself.
-[[gnu::tls_model("initial-exec")]] thread_local Carrier* carrier_of_thread = nullptr;
+// the read itself. Of the first, current_carrier()'s asm knows the name, and which model it is.
+extern thread_local Carrier* carrier_of_thread asm("weft_carrier_of_thread");
+[[gnu::tls_model("initial-exec"), gnu::visibility("hidden"), gnu::used]]
+thread_local Carrier* carrier_of_thread = nullptr;
+
+namespace {
+
 [[gnu::tls_model("initial-exec")]] thread_local Simulation* simulation = nullptr;
 
 struct ThreadContext {
@@ -24,11 +28,13 @@ struct ThreadContext {
 
 }  // namespace
 
+#if !defined(__x86_64__)
 [[gnu::noinline]] Carrier* current_carrier() noexcept {
     Carrier** address = &carrier_of_thread;
     asm volatile("" : "+r"(address) : : "memory");
     return *address;
 }
+#endif
 
 [[gnu::noinline]] void set_current_carrier(Carrier* carrier) noexcept {
     Carrier** address = &carrier_of_thread;

@@ -40,7 +40,14 @@ struct Visit {
         auto& self = *static_cast<Visit*>(argument);
         self.frames.count = ::backtrace(self.frames.addresses.data(), kMostFrames);
         rt::Context never_resumed = nullptr;
-        rt::switch_stack(&never_resumed, *self.task.stack, self.home, self.from, nullptr, nullptr);
+        rt::switch_stack(
+            &never_resumed,
+            *self.task.stack,
+            self.home,
+            self.from,
+            &rt::nothing_to_commit,
+            nullptr
+        );
     }
 };
 

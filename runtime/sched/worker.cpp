@@ -24,8 +24,6 @@ constexpr std::uint64_t kPollEveryMicroseconds = 100;
 
 Atomic<std::uint64_t> next_life{1};  // relaxed: numbers need only differ
 
-void nothing_to_commit(void*) noexcept {}
-
 }  // namespace
 
 Worker::Worker(Setup setup)
@@ -103,10 +101,11 @@ void Worker::drive() {
     switch_stack(
         &thread_context_,
         *thread_stack_,
-        make_context(*first, run_loop),
+        nullptr,
         *first,
         &nothing_to_commit,
-        nullptr
+        nullptr,
+        run_loop
     );
     *exceptions = in_flight;
     if (simulation_ == nullptr) {
@@ -189,7 +188,7 @@ WEFT_NO_INSTRUMENT void Worker::run_loop_entry() {
 
 void Worker::run_callback(Callback& callback) noexcept {
     counters.callbacks_run.add();
-    reset_float_state();  // R12: what ran here before may have left its own
+    FloatState::reset();  // R12: what ran here before may have left its own
     using detail::ContextState;
     callback_variables = detail::Ref<ContextState>(callback.context()).detach();
     try {

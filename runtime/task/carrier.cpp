@@ -75,6 +75,7 @@ void requeue_commit(void* argument) noexcept {
         *carrier.exceptions = {};
     }
     Context to = nullptr;
+    void (*entry)() = nullptr;
     if (next != nullptr) {
         to = next->context;
         enter(carrier, *next);
@@ -84,9 +85,9 @@ void requeue_commit(void* argument) noexcept {
         WEFT_CHECK(spare != nullptr, "no stack for the run loop");
         carrier.current = nullptr;  // after take(), which may be where this stack overflows
         carrier.stack = spare;
-        to = make_context(*spare, carrier.run_loop);
+        entry = carrier.run_loop;
     }
-    switch_stack(&self.context, from, to, *carrier.stack, commit, argument);
+    switch_stack(&self.context, from, to, *carrier.stack, commit, argument, entry);
 }
 
 void suspend(Carrier& carrier, Commit commit, void* argument) noexcept {
@@ -111,7 +112,7 @@ void suspend_to_run_loop(Carrier& carrier) noexcept {
     if (carrier.current->in_place_of != nullptr) {
         put_waiters_to_sleep(*carrier.current);
     }
-    suspend_to(carrier, nullptr, nullptr, nullptr);
+    suspend_to(carrier, nullptr, &nothing_to_commit, nullptr);
 }
 
 void call_in_place(Carrier& carrier, TaskState& child) {
@@ -122,7 +123,7 @@ void call_in_place(Carrier& carrier, TaskState& child) {
     child.in_place_of = &self;
     self.stack = carrier.stack;
     const std::uint64_t epoch = self.sleep.epoch();
-    call_fresh(carrier, child, float_state);
+    call_fresh(carrier, child);
     Carrier& here = *current_carrier();
     here.current = &self;
     if (&here != &carrier) {

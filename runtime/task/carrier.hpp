@@ -79,16 +79,13 @@ struct StackReturn {
     abandon_stack(task.context, *task.stack, &StackReturn::commit, &give_back);
 }
 
-/// Starts a fresh task by calling it, on the stack the run loop stands on, where `found` is the
-/// float state. Returns when the task has ended, perhaps on another thread: ask current_carrier()
+/// Starts a fresh task by calling it, on the stack the run loop stands on. Returns when the task has ended, perhaps on another thread: ask current_carrier()
 /// again.
-[[gnu::always_inline]] inline void call_fresh(
-    Carrier& carrier, TaskState& task, FloatState found = FloatState::now()
-) noexcept {
+[[gnu::always_inline]] inline void call_fresh(Carrier& carrier, TaskState& task) noexcept {
     carrier.current = &task;
     task.stack = carrier.stack;
     carrier.counters.tasks_run.add();
-    found.reset();
+    FloatState::reset();
     task.run();
 }
 
@@ -101,7 +98,7 @@ void requeue_commit(void* task) noexcept;
     if (self.pinned()) {
         // Nobody but this thread takes from that queue, so it may be in there before it has left.
         carrier.sink->requeue(self);
-        suspend(carrier, nullptr, nullptr);
+        suspend(carrier, &nothing_to_commit, nullptr);
         return;
     }
     suspend(carrier, &requeue_commit, &self);

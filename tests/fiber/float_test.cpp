@@ -51,12 +51,12 @@ TEST(FloatStateTest, ChecksSeeEachMode) {
 TEST(FloatStateTest, ResetAndRestore) {
     spoil();
     const rt::FloatState spoiled = rt::FloatState::now();
-    rt::reset_float_state();
+    rt::FloatState::reset();
     EXPECT_TRUE(is_default());
     spoiled.restore();
     EXPECT_TRUE(rounds(FE_UPWARD));
     EXPECT_EQ(::fegetexcept(), FE_DIVBYZERO);
-    rt::reset_float_state();
+    rt::FloatState::reset();
     EXPECT_TRUE(is_default());
 }
 
