@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <stdexcept>
+#include <weft/task.hpp>
 
 namespace weft::perf {
 namespace {
@@ -29,6 +30,10 @@ void WorkloadRun::in_runtime(const std::function<void()>& body) {
     }
 }
 
+void WorkloadRun::in_stealable_task(const std::function<void()>& body) {
+    in_runtime([&] { await(spawn([&] { body(); })); });
+}
+
 void WorkloadRun::report(std::string_view metric, double value, std::string_view unit) {
     figures_.push_back({std::string(metric), value, std::string(unit)});
 }
@@ -40,6 +45,20 @@ bool add_workload(std::string_view name, RunWorkload run) {
 
 const std::map<std::string, RunWorkload, std::less<>>& workloads() {
     return all();
+}
+
+void expect_equal(std::int64_t found, std::int64_t expected, std::string_view what) {
+    if (found != expected) {
+        throw std::runtime_error(
+            std::string(what) + " is " + std::to_string(found) + ", not " + std::to_string(expected)
+        );
+    }
+}
+
+void keep_busy(std::chrono::nanoseconds duration) {
+    const auto end = std::chrono::steady_clock::now() + duration;
+    while (std::chrono::steady_clock::now() < end) {
+    }
 }
 
 double nanoseconds_of(const std::function<void()>& body) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -33,6 +34,8 @@ public:
 
     /// Runs `body` as the main task of a runtime of `options`, on loop 0.
     void in_runtime(const std::function<void()>& body);
+    /// The same as a task that may move, as those that it spawns.
+    void in_stealable_task(const std::function<void()>& body);
 
     void report(std::string_view metric, double value, std::string_view unit);
     [[nodiscard]] const std::vector<Figure>& figures() const noexcept { return figures_; }
@@ -48,6 +51,14 @@ using RunWorkload = void (*)(WorkloadRun&);
 bool add_workload(std::string_view name, RunWorkload run);
 /// All that are linked in.
 [[nodiscard]] const std::map<std::string, RunWorkload, std::less<>>& workloads();
+
+/// Ends the run, saying what is wrong, unless it came to what it had to.
+///
+/// Errors    std::runtime_error.
+void expect_equal(std::int64_t found, std::int64_t expected, std::string_view what);
+
+/// Keeps the thread for that long, as a computation would.
+void keep_busy(std::chrono::nanoseconds duration);
 
 /// How long `body` took, in nanoseconds.
 [[nodiscard]] double nanoseconds_of(const std::function<void()>& body);

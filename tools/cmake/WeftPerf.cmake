@@ -39,6 +39,8 @@ endforeach()
 # Objects, as nothing but their constructors names them: a linker would leave them in their archive.
 add_library(weft_workload_objects OBJECT ${workload_sources} ${perf}/support/workload.cpp)
 weft_own_code(weft_workload_objects)
+# As the peers' side of them: their kernels are to be the same code. The library is as its users have it.
+target_compile_options(weft_workload_objects PRIVATE $<$<NOT:$<CONFIG:Debug>>:-O3 -march=native>)
 # Each is a program of its own in spirit, and names things as it likes.
 set_target_properties(weft_workload_objects PROPERTIES UNITY_BUILD OFF)
 target_include_directories(weft_workload_objects PUBLIC ${perf})
