@@ -1,7 +1,8 @@
 # Benchmarks:
 #   perf/micro/<noun>_bench.cpp       -> <noun>_bench, with Google Benchmark
 #   perf/workload/<name>/<stem>.cpp   -> <name>_<stem>
-#   perf/workload/<name>/weft.cpp     -> a part of weft_workloads, weft's side of what peers do, too
+#   perf/workload/<name>/weft.cpp     -> a part of weft_workloads, weft's side of what peers do, too;
+#                                        perf/peers/ builds theirs
 # A folder of perf/workload/ with a CMakeLists.txt of its own is taken in by that instead.
 include_guard()
 
@@ -25,11 +26,18 @@ foreach(name IN LISTS workloads)
         add_subdirectory(${perf}/workload/${name} ${PROJECT_BINARY_DIR}/perf/workload/${name})
         continue()
     endif()
+    # What stands beside a weft.cpp under one of these names is built by perf/peers/.
+    set(peers)
+    if(EXISTS ${perf}/workload/${name}/weft.cpp)
+        set(peers asio boost_fiber floor tbb)
+    endif()
     file(GLOB programs CONFIGURE_DEPENDS ${perf}/workload/${name}/*.cpp)
     foreach(source IN LISTS programs)
         cmake_path(GET source STEM stem)
         if(stem STREQUAL weft)
             list(APPEND workload_sources ${source})
+            continue()
+        elseif(stem IN_LIST peers)
             continue()
         endif()
         weft_perf_executable(${name}_${stem} ${source})
@@ -37,7 +45,9 @@ foreach(name IN LISTS workloads)
 endforeach()
 
 # Objects, as nothing but their constructors names them: a linker would leave them in their archive.
-add_library(weft_workload_objects OBJECT ${workload_sources} ${perf}/support/workload.cpp)
+add_library(weft_workload_objects OBJECT
+    ${workload_sources} ${perf}/support/run.cpp ${perf}/support/workload.cpp
+)
 weft_own_code(weft_workload_objects)
 # As the peers' side of them: their kernels are to be the same code. The library is as its users have it.
 target_compile_options(weft_workload_objects PRIVATE $<$<NOT:$<CONFIG:Debug>>:-O3 -march=native>)

@@ -16,7 +16,7 @@ std::int64_t fib(std::int64_t n) {
     return await(larger) + smaller;
 }
 
-/// The `n`th number of the row that begins with 0 and `second`, and adds `more` each time.
+/// The `n`th number of a row, each of which is the sum of the two before, and `more`.
 std::int64_t in_row(std::int64_t n, std::int64_t first, std::int64_t second, std::int64_t more) {
     for (std::int64_t i = 0; i < n; ++i) {
         const std::int64_t next = first + second + more;

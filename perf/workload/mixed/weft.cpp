@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
@@ -55,14 +54,6 @@ std::vector<double> ask(int port, char kind, std::int64_t requests) {
     return times;
 }
 
-double percentile_99(std::vector<double>& times) {
-    const std::size_t index = times.size() * 99 / 100;
-    std::nth_element(
-        times.begin(), times.begin() + static_cast<std::ptrdiff_t>(index), times.end()
-    );
-    return times[index];
-}
-
 /// Asks on all connections at once; returns how long the short requests took.
 std::vector<double> round(const WorkloadRun& run, int port) {
     std::vector<Task<std::vector<double>>> busy;
@@ -106,7 +97,7 @@ void serve_short_and_long(WorkloadRun& run) {
         std::vector<double> times;
         const double time = nanoseconds_of([&] { times = round(run, server.port()); });
         run.report("time", time / 1e3 / static_cast<double>(times.size()), "us");
-        run.report("p99", percentile_99(times), "us");
+        run.report("p99", percentile(times, 0.99), "us");
         server.close();
     });
 }

@@ -2,9 +2,6 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <fstream>
-#include <stdexcept>
-#include <string>
 #include <vector>
 #include <weft/weft.hpp>
 
@@ -12,19 +9,6 @@
 
 namespace weft::perf {
 namespace {
-
-double resident_bytes() {
-    constexpr double kKibibyte = 1024;
-    std::ifstream status("/proc/self/status");
-    for (std::string word; status >> word;) {
-        if (word == "VmRSS:") {
-            double size = 0;
-            status >> size;
-            return size * kKibibyte;
-        }
-    }
-    throw std::runtime_error("the system does not say how much memory is resident");
-}
 
 void park_tasks(WorkloadRun& run) {
     const std::int64_t tasks = run.size("tasks");

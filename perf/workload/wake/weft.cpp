@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstddef>
@@ -34,10 +33,7 @@ void wake_a_worker(WorkloadRun& run) {
             times.push_back(std::chrono::duration<double, std::nano>(Clock::now() - woken).count());
         }
         waker.join();
-        std::nth_element(
-            times.begin(), times.begin() + static_cast<std::ptrdiff_t>(wakes / 2), times.end()
-        );
-        run.report("p50", times[wakes / 2], "ns");
+        run.report("p50", percentile(times, 0.5), "ns");
     });
 }
 
