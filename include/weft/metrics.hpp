@@ -23,7 +23,7 @@ struct LoopMetrics {
     std::uint64_t events = 0;          ///< I/O events those brought
     std::uint64_t timers_fired = 0;    ///< deadlines that came and were still wanted
     std::uint64_t turns = 0;           ///< iterations
-    std::uint64_t ring_overflows = 0;  ///< times more was ready than thieves could see
+    std::uint64_t ring_overflows = 0;  ///< ready tasks that stood behind the 256 newest
     std::uint64_t stacks_refused = 0;  ///< times a task had to wait for a stack
     std::uint64_t rescued = 0;         ///< tasks and I/O events seen to for it while it was stuck
 };

@@ -36,7 +36,7 @@ struct alignas(kCacheLine) WorkerCounters {
     Counter events;          ///< I/O events those brought
     Counter timers_fired;    ///< deadlines that came and were still wanted
     Counter turns;           ///< iterations of the loop
-    Counter ring_overflows;  ///< times the public ring was full
+    Counter ring_overflows;  ///< ready tasks that went behind the newest 256, into the chain
     Counter stacks_refused;  ///< times a stack could not be had
     Counter rescued_timers;  ///< of the rescuer: deadlines of this worker that it fired
     Counter rescued_events;  ///< of the rescuer: I/O events of this worker that it saw to

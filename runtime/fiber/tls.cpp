@@ -5,8 +5,9 @@ namespace weft::rt {
 // initial-exec: libweft is loaded with the program, and a call into the linker would cost more than
 // the read itself. Of the first, current_carrier()'s asm knows the name, and which model it is.
 extern thread_local Carrier* carrier_of_thread asm("weft_carrier_of_thread");
-[[gnu::tls_model("initial-exec"), gnu::visibility("hidden"), gnu::used]]
-thread_local Carrier* carrier_of_thread = nullptr;
+[[gnu::tls_model("initial-exec"),
+  gnu::visibility("hidden"),
+  gnu::used]] thread_local Carrier* carrier_of_thread = nullptr;
 
 namespace {
 

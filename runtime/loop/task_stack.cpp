@@ -41,12 +41,7 @@ struct Visit {
         self.frames.count = ::backtrace(self.frames.addresses.data(), kMostFrames);
         rt::Context never_resumed = nullptr;
         rt::switch_stack(
-            &never_resumed,
-            *self.task.stack,
-            self.home,
-            self.from,
-            &rt::nothing_to_commit,
-            nullptr
+            &never_resumed, *self.task.stack, self.home, self.from, &rt::nothing_to_commit, nullptr
         );
     }
 };

@@ -76,6 +76,28 @@ public:
         return nullptr;
     }
 
+    /// Takes the oldest if that is `element`.
+    [[nodiscard]] bool pop_this(T& element) noexcept {
+        std::uint32_t head = head_.load(relaxed);
+        return head != tail_.load(relaxed) && slot(head).load(relaxed) == &element &&
+               head_.compare_exchange_strong(head, head + 1, relaxed, relaxed);
+    }
+
+    /// Takes all, oldest first, if they are no more than `most`; returns how many.
+    [[nodiscard]] std::uint32_t take_all(T** into, std::size_t most) noexcept {
+        std::uint32_t head = head_.load(relaxed);
+        const std::uint32_t tail = tail_.load(relaxed);
+        while (head != tail && tail - head <= most) {
+            for (std::uint32_t at = head; at != tail; ++at) {
+                into[at - head] = slot(at).load(relaxed);
+            }
+            if (head_.compare_exchange_weak(head, tail, relaxed, relaxed)) {
+                return tail - head;
+            }
+        }
+        return 0;
+    }
+
     // ---- thieves
 
     /// Moves the older half of this ring into `into`, the thief's own, which is empty; returns one

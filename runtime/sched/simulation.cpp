@@ -269,7 +269,9 @@ void Simulation::take_thread_over(VirtualThread& next) noexcept {
         self.carrier != nullptr && self.carrier->stack != nullptr ? self.carrier->stack : self.base;
     running_ = next;
     take_thread_over(other);
-    switch_stack(&self.context, *self.left, other.context, *other.left, &nothing_to_commit, nullptr);
+    switch_stack(
+        &self.context, *self.left, other.context, *other.left, &nothing_to_commit, nullptr
+    );
 }
 
 WEFT_NO_INSTRUMENT void Simulation::end() noexcept {

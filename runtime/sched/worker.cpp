@@ -14,8 +14,6 @@
 namespace weft::rt {
 namespace {
 
-// How many tasks are switched to directly before a turn looks at everything else again.
-constexpr int kRunsPerTurn = 64;
 // How many stealable tasks a turn runs before the pinned ones have their turn again; more when there are
 // more of those, as both kinds are to have the same share.
 constexpr std::uint64_t kQuantum = 32;
@@ -45,7 +43,7 @@ Worker::Worker(Setup setup)
           simulation_ == nullptr ? ticks_per_microsecond() : Simulation::kTicksPerMicrosecond
       ),
       poll_every_(kPollEveryMicroseconds * ticks_per_microsecond_),
-      backlog_(shared_),
+      reserve_(shared_),
       timers_(shared_),
       inbox_token_(setup.scheduler.inbox().make_token()) {
     sink = this;
@@ -99,13 +97,7 @@ void Worker::drive() {
     const ExceptionState in_flight = *exceptions;
     *exceptions = {};
     switch_stack(
-        &thread_context_,
-        *thread_stack_,
-        nullptr,
-        *first,
-        &nothing_to_commit,
-        nullptr,
-        run_loop
+        &thread_context_, *thread_stack_, nullptr, *first, &nothing_to_commit, nullptr, run_loop
     );
     *exceptions = in_flight;
     if (simulation_ == nullptr) {
@@ -292,7 +284,7 @@ void Worker::begin_turn() noexcept {
     snapshot_end_ = pinned_pushed_;
     quantum_ = kQuantum;
     if (const std::uint64_t pinned = snapshot_end_ - pinned_popped_; pinned > kQuantum) {
-        const std::uint64_t stealable = ring_.size() + backlog_.size();
+        const std::uint64_t stealable = ring_.size() + reserve_.size();
         quantum_ = std::max(kQuantum, std::min(pinned, stealable));
     }
 }
@@ -307,7 +299,7 @@ void Worker::turn() noexcept {
     if (!scheduler_.inbox().looks_empty()) {
         if (TaskState* const task = take_inbox(); task != nullptr) {
             const bool busy = has_ready();
-            push_ring(*task);
+            push_back(*task);
             if (busy && shared_) {
                 scheduler_.notify(this);  // it waits here now, and whoever was woken for it is late
             }

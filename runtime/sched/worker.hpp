@@ -12,12 +12,12 @@
 #include "base/intrusive_list.hpp"
 #include "base/rng.hpp"
 #include "reactor/reactor.hpp"
-#include "sched/backlog.hpp"
 #include "sched/inbox.hpp"
 #include "sched/loop_timers.hpp"
 #include "sched/mailbox.hpp"
 #include "sched/next_slot.hpp"
 #include "sched/public_ring.hpp"
+#include "sched/reserve.hpp"
 #include "sched/simulation.hpp"
 #include "sched/victims.hpp"
 #include "task/carrier.hpp"
@@ -111,7 +111,7 @@ public:
     void requeue(TaskState& task) noexcept override;
     void post(Callback& callback) noexcept override;
     [[nodiscard]] TaskState* take_next() noexcept override;
-    [[nodiscard]] bool take_for_call(TaskState& task) noexcept override;
+    [[nodiscard]] bool take_for_call(TaskState& task, bool may_call) noexcept override;
     void run_next(TaskState& task) noexcept override;
     void arm(TaskState& task, std::uint64_t epoch, Nanos when) override;
     [[nodiscard]] Nanos now() noexcept override { return clock_.now(); }
@@ -128,6 +128,9 @@ public:
     [[nodiscard]] const std::vector<VictimGroup>& victims() const noexcept { return victims_; }
 
 private:
+    /// How many tasks are switched to or called directly before a turn looks at everything else again.
+    static constexpr int kRunsPerTurn = 64;
+
     [[noreturn]] static void run_loop_entry();
     void run_callback(Callback& callback) noexcept;
     [[noreturn]] void leave() noexcept;
@@ -136,8 +139,11 @@ private:
     void push_pinned(Runnable& runnable) noexcept;
     void push_stealable(TaskState& task) noexcept;
     [[nodiscard]] Worker* where_it_hops() noexcept;
-    void push_ring(TaskState& task) noexcept;
-    void refill_ring() noexcept;
+    void push_back(TaskState& task) noexcept;
+    void publish() noexcept;
+    [[nodiscard]] bool take_waiting(TaskState& task) noexcept;
+    void take_ring_back() noexcept;
+    [[nodiscard]] bool turn_can_wait() noexcept;
     void publish_batch() noexcept;
     void submit_from_outside(TaskState& task) noexcept;
     void give_stealable_away() noexcept;
@@ -148,7 +154,7 @@ private:
     [[nodiscard]] TaskState* take_stealable() noexcept;
     [[nodiscard]] TaskState* take_inbox() noexcept;
     [[nodiscard]] bool has_stealable() const noexcept {
-        return !ring_.looks_empty() || !slot_.looks_empty() || !backlog_.looks_empty();
+        return !ring_.looks_empty() || !slot_.looks_empty() || !reserve_.looks_empty();
     }
     [[nodiscard]] bool has_ready() const noexcept {
         return !pinned_.empty() || next_up_ != nullptr || has_stealable();
@@ -233,7 +239,7 @@ private:
     const std::uint64_t ticks_per_microsecond_;
     const std::uint64_t poll_every_;
     std::uint64_t turns_driven_ = 0;
-    Backlog<Runnable> backlog_;  // stealable, for when the ring has room
+    Reserve<TaskState, Runnable> reserve_;  // stealable, behind the ring
     LoopTimers timers_;
     Inbox<TaskState>::Token inbox_token_;
 

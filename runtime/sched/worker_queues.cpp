@@ -14,6 +14,10 @@ namespace {
 // Tasks that the slot may give in a row before the ring, which others wait in, has its turn.
 constexpr int kSlotStreak = 3;
 constexpr std::size_t kInboxBatch = 32;
+// How many tasks stand where thieves see them, before the loop keeps any to itself; and from when on more
+// are of no use to thieves.
+constexpr std::size_t kPublicAtLeast = 8;
+constexpr std::size_t kPublicAtMost = 64;
 
 }  // namespace
 
@@ -26,21 +30,29 @@ void Worker::push_pinned(Runnable& runnable) noexcept {
     ++pinned_pushed_;
 }
 
-/// To the ring's back, or behind it when it is full: then thieves have enough to take.
-void Worker::push_ring(TaskState& task) noexcept {
-    if (!backlog_.looks_empty() || !ring_.push(task, shared_)) [[unlikely]] {
-        counters.ring_overflows.add();
-        backlog_.push(task);
+/// Behind all that is ready here.
+void Worker::push_back(TaskState& task) noexcept {
+    if (shared_ && reserve_.looks_empty() && ring_.size() < kPublicAtLeast) {
+        static_cast<void>(ring_.push(task, shared_));
+        return;
     }
+    if (const std::size_t spilled = reserve_.push(task); spilled != 0) [[unlikely]] {
+        counters.ring_overflows.add(spilled);
+    }
+    publish();
 }
 
-void Worker::refill_ring() noexcept {
-    backlog_.take(ring_.room(), [this](std::size_t count, auto take) {
-        ring_.push_batch(
-            static_cast<std::uint32_t>(count),
-            [take] { return static_cast<TaskState*>(take()); },
-            shared_
-        );
+/// Keeps as much in the ring as behind it, and the older part: that is where thieves find work. More than
+/// some is of no use to them.
+void Worker::publish() noexcept {
+    const std::size_t kept = reserve_.size();
+    const std::size_t open = ring_.size();
+    const std::size_t wanted = std::clamp((open + kept) / 2, kPublicAtLeast, kPublicAtMost);
+    if (!shared_ || kept == 0 || open >= wanted) {
+        return;
+    }
+    reserve_.take(wanted - open, [this](std::size_t count, auto take) {
+        ring_.push_batch(static_cast<std::uint32_t>(count), take, shared_);
     });
 }
 
@@ -72,10 +84,10 @@ void Worker::push_stealable(TaskState& task) noexcept {
     scheduler_.saw_stealable();
     if (current != nullptr) {
         if (TaskState* const displaced = slot_.put(task, shared_); displaced != nullptr) {
-            push_ring(*displaced);
+            push_back(*displaced);
         }
     } else {
-        push_ring(task);
+        push_back(task);
     }
     if (shared_) {
         scheduler_.notify(this);
@@ -90,7 +102,7 @@ void Worker::publish_batch() noexcept {
     }
     scheduler_.saw_stealable();
     const auto count = static_cast<std::uint32_t>(
-        std::min<std::size_t>(batch_size_, backlog_.looks_empty() ? ring_.room() : 0)
+        std::min<std::size_t>(batch_size_, shared_ && reserve_.looks_empty() ? ring_.room() : 0)
     );
     if (count > 0) {
         ring_.push_batch(
@@ -98,7 +110,7 @@ void Worker::publish_batch() noexcept {
         );
     }
     while (Runnable* const rest = batch_.pop()) {
-        backlog_.push(*rest);
+        push_back(static_cast<TaskState&>(*rest));
     }
     // The owner runs one of them itself.
     if (shared_ && batch_size_ > 1) {
@@ -117,7 +129,7 @@ void Worker::requeue(TaskState& task) noexcept {
         return;
     }
     scheduler_.saw_stealable();
-    push_ring(task);
+    push_back(task);
     if (shared_) {
         scheduler_.notify(this);
     }
@@ -184,7 +196,7 @@ void Worker::drain_mailbox() noexcept {
         counters.mail_received.add();
         if (runnable->kind == Runnable::Kind::Task &&
             !static_cast<TaskState*>(runnable)->pinned() && !hop_) {
-            push_ring(static_cast<TaskState&>(*runnable));
+            push_back(static_cast<TaskState&>(*runnable));
         } else {
             push_pinned(*runnable);
         }
@@ -200,35 +212,75 @@ TaskState* Worker::take_stealable() noexcept {
         }
     }
     slot_streak_ = 0;
+    if (!shared_) {
+        TaskState* const task = reserve_.pop();
+        return task != nullptr ? task : slot_.take(shared_);
+    }
     if (TaskState* const task = ring_.pop(shared_); task != nullptr) {
         return task;
     }
-    if (!backlog_.looks_empty()) [[unlikely]] {
-        refill_ring();
-        if (shared_) {
-            scheduler_.notify(this);
-        }
+    if (!reserve_.looks_empty()) [[unlikely]] {
+        publish();
+        scheduler_.notify(this);
         return ring_.pop(shared_);
     }
     return slot_.take(shared_);
 }
 
-bool Worker::take_for_call(TaskState& task) noexcept {
+/// Whether nothing waits for this loop to come round but more of the same.
+bool Worker::turn_can_wait() noexcept {
+    if (simulation_ != nullptr || pinned_popped_ != pinned_pushed_ || !mailbox_.looks_empty() ||
+        !timers_.none() || !scheduler_.inbox().looks_empty() || stopping_.load(relaxed) ||
+        ticks_now() - last_poll_ > poll_every_) {
+        return false;
+    }
+    runs_until_turn_ = kRunsPerTurn;
+    return true;
+}
+
+/// What thieves have left becomes this loop's own again, before what it has kept.
+void Worker::take_ring_back() noexcept {
+    std::array<TaskState*, Ring::kCapacity> taken;  // NOLINT: filled by take_all
+    std::size_t count = ring_.take_all(taken.data(), reserve_.room_before());
+    reserve_.put_first(count, [&taken, &count] { return taken[--count]; });
+}
+
+/// Takes a task out of where it waits on this loop, if it does.
+bool Worker::take_waiting(TaskState& task) noexcept {
+    if (slot_.take_this(task, shared_) || (!reserve_.looks_empty() && reserve_.take_this(task))) {
+        return true;
+    }
+    if (!shared_ || ring_.looks_empty()) {
+        return false;
+    }
+    if (ring_.pop_this(task)) {
+        return true;
+    }
+    if (!reserve_.looks_empty()) {
+        return false;  // it is older than those, and not the oldest: it will have been stolen
+    }
+    take_ring_back();
+    return reserve_.take_this(task);
+}
+
+bool Worker::take_for_call(TaskState& task, bool may_call) noexcept {
     if (!in_place_ || task.pinned() || task.loop()->runtime() != runtime()) {
         return false;
     }
-    if (runs_until_turn_ <= 0) {
+    if (runs_until_turn_ <= 0 && !turn_can_wait()) {
         quantum_ = 0;  // one who awaits child after child lets the loop turn now
-        return false;
+        may_call = false;
     }
-    if (!slot_.take_this(task, shared_)) {
+    if (!take_waiting(task)) {
         return false;
     }
     --runs_until_turn_;
-    if (task.fresh()) [[likely]] {  // only now is it this worker's to look at
+    if (may_call && task.fresh()) [[likely]] {  // only now is it this worker's to look at
         return true;
     }
-    static_cast<void>(slot_.put(task, shared_));
+    if (TaskState* const displaced = slot_.put(task, shared_); displaced != nullptr) {
+        push_back(*displaced);
+    }
     return false;
 }
 
@@ -240,16 +292,16 @@ void Worker::give_stealable_away() noexcept {
     for (;;) {
         TaskState* task = slot_.take(shared_);
         if (task == nullptr) {
-            if (ring_.looks_empty() && !backlog_.looks_empty()) {
-                refill_ring();
-            }
             task = ring_.pop(shared_);
+        }
+        if (task == nullptr) {
+            task = reserve_.pop();
         }
         if (task == nullptr) {
             break;
         }
         if (!scheduler_.inbox().put(*task)) {
-            push_ring(*task);  // without memory it waits here
+            push_back(*task);  // without memory it waits here
             break;
         }
     }
@@ -284,13 +336,14 @@ void Worker::rescue() noexcept {
         submit_from_outside(static_cast<TaskState&>(*task));
     }
     point();
-    stealable = backlog_.take_all();
+    stealable = reserve_.take_all();
     while (Runnable* const task = stealable.pop()) {
         point();
         if (scheduler_.inbox().put(static_cast<TaskState&>(*task))) {
             counters.rescued_tasks.add();
         } else {
-            backlog_.push(*task);  // without memory it waits here, also for the next look
+            reserve_.push(static_cast<TaskState&>(*task)
+            );  // without memory it waits here, also for the next look
             unpark();
         }
     }
@@ -314,7 +367,7 @@ TaskState* Worker::take_inbox() noexcept {
     }
     counters.injected.add(count);
     for (std::size_t i = 1; i < count; ++i) {
-        push_ring(*taken[i]);
+        push_back(*taken[i]);
     }
     if (count > 1 && shared_) {
         scheduler_.notify(this);  // who looked into the inbox meanwhile has seen nothing

@@ -92,8 +92,9 @@ bool wait_as_thread(
     return listener->parker.wait_until(*deadline);
 }
 
-/// A child that nobody has started, that would run next here, and that may go wherever the waiting
-/// task may, is called instead of waited for.
+/// A child that nobody has started, that is ready here, and that may go wherever the waiting task may,
+/// is called instead of waited for. Where the stack has no room for that it runs next, on another one: a
+/// tree of tasks is walked in depth either way, so that no more of them wait than it is deep.
 bool may_call_in_place(rt::Carrier& carrier, TaskState& self, FutureState& future) noexcept {
     if (!future.is_task() || self.pinned() || self.sleep.cancel_marked()) {
         return false;
@@ -101,7 +102,7 @@ bool may_call_in_place(rt::Carrier& carrier, TaskState& self, FutureState& futur
     // A frame's own address: how much of the stack is left.
     const auto* const here = static_cast<const std::byte*>(__builtin_frame_address(0));
     const std::ptrdiff_t left = here - carrier.stack->low;
-    return left > kHeadroomBytes && carrier.sink->take_for_call(static_cast<TaskState&>(future));
+    return carrier.sink->take_for_call(static_cast<TaskState&>(future), left > kHeadroomBytes);
 }
 
 [[gnu::always_inline]] inline void wait_as_task(

@@ -30,9 +30,10 @@ public:
     /// The suspended task to go on with, without passing through the run loop; nullptr when the run
     /// loop has to decide. Only from this loop's thread.
     [[nodiscard]] virtual TaskState* take_next() noexcept = 0;
-    /// Takes a task that is to run next here and that nobody has started, for the one who waits for
-    /// it to run it in place; false when it is elsewhere by now. Only from this loop's thread.
-    [[nodiscard]] virtual bool take_for_call(TaskState& task) noexcept = 0;
+    /// Takes a task that is ready here and that nobody has started, for the one who waits for it to run
+    /// it in place; false when it is elsewhere by now. `may_call` false: it is only to run next here, if it
+    /// can be had. Only from this loop's thread.
+    [[nodiscard]] virtual bool take_for_call(TaskState& task, bool may_call) noexcept = 0;
     /// Has the run loop start this one next, and then go on with the task that runs now, which is
     /// about to suspend. Only from this loop's thread.
     virtual void run_next(TaskState& task) noexcept = 0;

@@ -75,6 +75,7 @@ public:
     rt::Atomic<std::uint32_t> cancels_delivered{0};  // relaxed: a count
     bool body_on_heap = false;
     bool masked_in_place = false;  // it may not be cancelled while a child runs in its place
+    rt::Atomic<std::uint16_t> queued_at{0};  // of the loop that has it ready: sched/reserve.hpp
 
     void prepare(const TaskSpec& spec, void* body, Sink* loop) noexcept;
     void retire() noexcept;
