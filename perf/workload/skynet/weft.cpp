@@ -1,15 +1,13 @@
 #include <array>
-#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <weft/weft.hpp>
 
+#include "support/fork_join.hpp"
 #include "support/workload.hpp"
 
 namespace weft::perf {
 namespace {
-
-constexpr std::size_t kChildren = 10;
 
 /// The sum of the `leaves` numbers from `first` on: a task for each child.
 std::int64_t sum(std::int64_t first, std::int64_t leaves) {
@@ -30,14 +28,7 @@ std::int64_t sum(std::int64_t first, std::int64_t leaves) {
 }
 
 void sum_of_leaves(WorkloadRun& run) {
-    const std::int64_t leaves = run.size("leaves");
-    run.in_stealable_task([&] {
-        const auto round = [leaves] {
-            expect_equal(sum(0, leaves), leaves * (leaves - 1) / 2, "the sum");
-        };
-        round();
-        run.report("time", nanoseconds_of(round) / 1e6, "ms");
-    });
+    run.in_stealable_task([&] { measure_skynet(run, &sum); });
 }
 
 const bool added = add_workload("skynet", &sum_of_leaves);

@@ -1,6 +1,5 @@
-#include <atomic>
 #include <chrono>
-#include <cstddef>
+#include <cstdint>
 #include <vector>
 #include <weft/weft.hpp>
 
@@ -12,34 +11,36 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr std::chrono::milliseconds kTick(1);
+
+/// Wakes at each tick until `end`; returns how late each was, from `start` on.
+std::vector<double> tick(Clock::time_point start, Clock::time_point end) {
+    std::vector<double> late;
+    for (auto due = Clock::now() + kTick; due < end; due += kTick) {
+        if (const auto now = Clock::now(); now < due) {
+            sleep(due - now);
+        }
+        if (due >= start) {
+            late.push_back(Millis(Clock::now() - due).count());
+        }
+    }
+    return late;
+}
+
 void keep_one_loop(WorkloadRun& run) {
-    const auto tasks = static_cast<std::size_t>(run.size("tasks"));
     const std::chrono::milliseconds stuck(run.size("stuck_ms"));
     run.in_runtime([&] {
-        std::atomic<bool> counts = false;
-        std::atomic<bool> ends = false;
-        Lateness lateness;
-        std::vector<Task<void>> all;
-        for (std::size_t i = 0; i < tasks; ++i) {
-            all.push_back(spawn([&] {
-                std::vector<double> late;
-                while (!ends.load(std::memory_order_relaxed)) {
-                    const auto due = Clock::now() + std::chrono::milliseconds(1);
-                    sleep(std::chrono::milliseconds(1));
-                    if (counts.load(std::memory_order_relaxed)) {
-                        late.push_back(Millis(Clock::now() - due).count());
-                    }
-                }
-                lateness.add(late);
-            }));
+        const auto start =
+            Clock::now() + std::chrono::milliseconds(50);  // they are spread out then
+        std::vector<Task<std::vector<double>>> all;
+        for (std::int64_t i = 0; i < run.size("tasks"); ++i) {
+            all.push_back(spawn([=] { return tick(start, start + stuck); }));
         }
-        sleep(std::chrono::milliseconds(50));  // they are spread out by then
-        counts.store(true);
+        sleep(start - Clock::now());
         keep_busy(stuck);
-        counts.store(false);
-        ends.store(true);
-        for (const Task<void>& task : all) {
-            await(task);
+        Lateness lateness;
+        for (const auto& task : all) {
+            lateness.add(await(task));
         }
         run.report("p99", lateness.at(0.99), "ms");
     });
