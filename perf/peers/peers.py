@@ -123,7 +123,8 @@ def build_all(peers: list[Peer], weft: pathlib.Path) -> tuple[dict[str, list[str
         try:
             commands[peer.name] = build_peers.build(peer, weft)
         except build_peers.NotInstalled:
-            left_out.append(f"{peer.name} is not installed, and left out; it needs {peer.packages}")
+            left_out.append(f"{peer.name} is not installed, and left out; it needs {peer.packages}: "
+                            "tools/dev deps peers")
         except build_peers.DoesNotBuild as error:
             broken.append(f"{peer.name} does not build: see {error}")
     return commands, left_out, broken

@@ -4,6 +4,7 @@ A config.json has
     what      what is measured, in words
     unit      the unit of its figures, of which less is better: bytes, ns, us or ms
     metrics   the figures that each program prints; ["time"] when left out
+    check     sizes instead of those of each case, with which a run takes no time: for tests
     cases     by name, each with
         sizes     what the programs get as SIZE=NUMBER
         sizes_of  {peer: sizes} for a peer that takes too long for as many; {peer: null} leaves it out
@@ -28,6 +29,7 @@ class Case:
     unit: str
     metrics: tuple[str, ...]
     sizes: dict[str, int]
+    check: dict[str, int]
     sizes_of: dict[str, dict[str, int] | None]
     goals: dict[str, float]
 
@@ -38,10 +40,15 @@ class Case:
     def words(self, peer: str) -> list[str] | None:
         """Returns the words of the command line after the program; None when the peer is left out."""
         special = self.sizes_of.get(peer, {})
-        if special is None:
-            return None
-        sizes = {**self.sizes, **special}
-        return [self.workload, str(self.workers), *(f"{name}={size}" for name, size in sizes.items())]
+        return None if special is None else words(self.workload, self.workers, {**self.sizes, **special})
+
+    def check_words(self, workers: int) -> list[str]:
+        """The same to see that a result is right."""
+        return words(self.workload, workers, {**self.sizes, **self.check})
+
+
+def words(workload: str, workers: int, sizes: dict[str, int]) -> list[str]:
+    return [workload, str(workers), *(f"{name}={size}" for name, size in sizes.items())]
 
 
 def require(is_right: bool, message: str) -> None:
@@ -67,11 +74,12 @@ def goals_of(goal: object, metrics: tuple[str, ...], where: str) -> dict[str, fl
 
 def cases_of(workload: str, config: dict) -> list[Case]:
     """Errors  ValueError, which says what is wrong."""
-    unknown = set(config) - {"what", "unit", "metrics", "cases"}
+    unknown = set(config) - {"what", "unit", "metrics", "check", "cases"}
     require(not unknown, f"{workload}: unknown: {', '.join(sorted(unknown))}")
     require(isinstance(config.get("what"), str), f"{workload}: what is measured?")
     require(config.get("unit") in UNITS, f"{workload}: the unit is to be one of {', '.join(UNITS)}")
     metrics = tuple(config.get("metrics", ["time"]))
+    check_sizes(config.get("check"), f"{workload}: the sizes of check")
     require(isinstance(config.get("cases"), dict) and config["cases"], f"{workload} has no cases")
     cases = []
     for name, case in config["cases"].items():
@@ -79,6 +87,7 @@ def cases_of(workload: str, config: dict) -> list[Case]:
         unknown = set(case) - {"sizes", "sizes_of", "workers", "goal"}
         require(not unknown, f"{where}: unknown: {', '.join(sorted(unknown))}")
         check_sizes(case.get("sizes"), f"{where}: sizes")
+        require(set(config["check"]) <= set(case["sizes"]), f"{where}: check has sizes of its own")
         for peer, sizes in case.get("sizes_of", {}).items():
             if sizes is not None:
                 check_sizes(sizes, f"{where}: the sizes of {peer}")
@@ -91,7 +100,7 @@ def cases_of(workload: str, config: dict) -> list[Case]:
         require(not astray, f"{where}: a goal for {', '.join(sorted(astray))} workers, which nobody measures")
         for count in workers:
             goal = goals.get(str(count), {})
-            cases.append(Case(workload, name, count, config["unit"], metrics, case["sizes"],
+            cases.append(Case(workload, name, count, config["unit"], metrics, case["sizes"], config["check"],
                               case.get("sizes_of", {}), goals_of(goal, metrics, where)))
     return cases
 
