@@ -5,6 +5,8 @@ Builds what is installed. In each round it runs a loop that only computes, and t
 peer and weft one after the other, so that all of them meet the same machine. A cell whose runs have taken longer
 than --budget is not run again. Prints a table of the medians, and writes every value to --json.
 
+--check runs every program once, with sizes that take no time: whether all come to the right results.
+
 Exits with 1 when something was wrong: a build, a result, a run that did not end.
 """
 
@@ -69,6 +71,8 @@ class Measuring:
 
     def run_cell(self, case: workloads.Case, peer: Peer) -> None:
         words = case.words(peer.name)
+        if words is not None and self.options.check:
+            words = case.check_words(case.workers)
         has_it = (build_peers.WORKLOADS / case.workload / peer.file).exists()
         cell = (case.id, peer.name)
         if (words is None or not has_it or (peer.one_worker and case.workers > 1)
@@ -76,7 +80,10 @@ class Measuring:
             return
         start = time.monotonic()
         try:
-            for metric, value in measure([*self.commands[peer.name], *words], self.options.timeout).items():
+            figures = measure([*self.commands[peer.name], *words], self.options.timeout)
+            if figures and set(figures) != set(case.metrics):  # a floor may have none
+                raise WentWrong(f"printed {', '.join(figures)}, not {', '.join(case.metrics)}")
+            for metric, value in figures.items():
                 self.rows[case.id, metric].values.setdefault(peer.name, []).append(value)
             self.spent[cell] = self.spent.get(cell, 0) + time.monotonic() - start
         except WentWrong as problem:
@@ -134,6 +141,7 @@ def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("filter", nargs="?", default="", help="regex for WORKLOAD/CASE/WORKERS, fib/32/1 say")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--check", action="store_true", help="see whether the results are right, and measure nothing")
     parser.add_argument("--only", help="a comma list of " + ", ".join(peer.name for peer in build_peers.ALL))
     parser.add_argument("--json", type=pathlib.Path, default=build_peers.BUILD / "result.json", metavar="FILE")
     parser.add_argument("--budget", type=float, default=8, metavar="SECONDS", help="of one peer in one case (%(default)s)")
@@ -142,6 +150,8 @@ def read_options() -> argparse.Namespace:
                         metavar="PROGRAM", help="another build of weft_workloads")
     options = parser.parse_args()
     names = options.only.split(",") if options.only else [peer.name for peer in build_peers.ALL]
+    if options.check:
+        options.rounds = 1
     unknown = set(names) - {peer.name for peer in build_peers.ALL}
     if unknown:
         parser.error(f"--only: unknown: {', '.join(sorted(unknown))}")
@@ -163,18 +173,23 @@ def main() -> int:
     except KeyboardInterrupt:
         measuring.problems.append("interrupted: there are fewer rounds")
     measuring.problems[:0] = broken
+    if not options.check:
+        tell(measuring, options, left_out)
+    for line in left_out + measuring.problems:
+        print(line)
+    return 1 if measuring.problems else 0
+
+
+def tell(measuring: Measuring, options: argparse.Namespace, left_out: list[str]) -> None:
+    """Prints the table, and writes all values to the file."""
     options.json.parent.mkdir(parents=True, exist_ok=True)
     options.json.write_text(json.dumps({**measuring.result(), "left out": left_out}, indent=1), encoding="utf-8")
-
     print(table(list(measuring.rows.values()), [peer.name for peer in options.peers]))
     print(f"\n{legend()}")
     if measuring.calibration:
         print(f"A loop that only computes: {min(measuring.calibration):.2f} to {max(measuring.calibration):.2f} ns a "
               "step; the further apart, the less the machine was quiet.")
-    for line in left_out + measuring.problems:
-        print(line)
     print(f"every value: {options.json}")
-    return 1 if measuring.problems else 0
 
 
 if __name__ == "__main__":

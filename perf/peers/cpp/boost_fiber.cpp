@@ -1,6 +1,6 @@
 #include <boost/fiber/algo/round_robin.hpp>
 #include <boost/fiber/algo/work_stealing.hpp>
-#include <memory>
+#include <cstdint>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -12,9 +12,7 @@ namespace {
 
 namespace bf = boost::fibers;
 
-constexpr std::size_t kStackBytes = 16 * 1024;
-
-bool one_worker = true;
+bool one_worker = true;  // of this process
 
 /// Of several workers: each serves fibers until all of them have left.
 void work(std::uint32_t workers, const std::function<void()>& body) {
@@ -53,14 +51,10 @@ void with_fibers(const Run& run, const std::function<void()>& body) {
     }
 }
 
-bf::fiber start_fiber(std::function<void()> body) {
-    if (one_worker) {
-        // Never freed: the thread's last fibers end after its variables.
-        thread_local auto* const stacks =
-            new boost::context::pooled_fixedsize_stack(kStackBytes, 1024);
-        return {std::allocator_arg, *stacks, std::move(body)};
-    }
-    return {std::allocator_arg, boost::context::fixedsize_stack(kStackBytes), std::move(body)};
+boost::context::pooled_fixedsize_stack* own_stacks() {
+    // Never freed: the thread's last fibers end after its variables.
+    static auto* const stacks = new boost::context::pooled_fixedsize_stack(kFiberStackBytes, 1024);
+    return one_worker ? stacks : nullptr;
 }
 
 }  // namespace weft::perf

@@ -1,19 +1,37 @@
 #pragma once
 
+#include <boost/context/fixedsize_stack.hpp>
+#include <boost/context/pooled_fixedsize_stack.hpp>
 #include <boost/fiber/all.hpp>
+#include <cstddef>
 #include <functional>
+#include <memory>
 #include <utility>
 
 #include "peer.hpp"
 
 namespace weft::perf {
 
-/// Runs `body` on a thread of its own with `run.workers` - 1 others that take fibers from it: in turn on one,
-/// work stealing on several.
+/// Runs `body` on this thread, with `run.workers` - 1 others that take fibers from it: in turn where
+/// there is one, by work stealing where there are several.
 void with_fibers(const Run& run, const std::function<void()>& body);
 
-/// Starts a fiber with a stack of 16 KiB: from the thread's own pool where there is one worker, else
-/// from malloc(), as a fiber may end on another thread than it began on.
-[[nodiscard]] boost::fibers::fiber start_fiber(std::function<void()> body);
+inline constexpr std::size_t kFiberStackBytes = 16 * 1024;
+
+/// The stacks of the only worker; null where there are several, as a fiber may end on another thread
+/// than it began on.
+[[nodiscard]] boost::context::pooled_fixedsize_stack* own_stacks();
+
+/// Starts a fiber that is ready when those before it have run.
+template <class Body>
+[[nodiscard]] boost::fibers::fiber start_fiber(Body&& body) {
+    if (auto* const stacks = own_stacks(); stacks != nullptr) {
+        return {std::allocator_arg, *stacks, std::forward<Body>(body)};
+    }
+    return {
+        std::allocator_arg,
+        boost::context::fixedsize_stack(kFiberStackBytes),
+        std::forward<Body>(body)};
+}
 
 }  // namespace weft::perf

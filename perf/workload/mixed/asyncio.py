@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from peer import Run, each, keep_busy, percentile
+from peer import Run, keep_busy, percentile
 
 
 MESSAGE_BYTES = 64

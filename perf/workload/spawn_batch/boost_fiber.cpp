@@ -1,4 +1,5 @@
 #include <boost/fiber/all.hpp>
+#include <cstddef>
 #include <cstdint>
 #include <numeric>
 #include <vector>

@@ -1,5 +1,6 @@
 #include <tbb/task_group.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <numeric>
 #include <vector>

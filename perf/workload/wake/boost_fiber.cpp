@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <atomic>
 #include <boost/fiber/all.hpp>
 #include <chrono>
