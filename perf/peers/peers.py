@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/env -S python3 -B
 """Measures weft beside its peers: the same workloads, the same sizes, in one interleaved run.
 
 Builds what is installed. In each round it runs a loop that only computes, and then, case by case, the floor, every
