@@ -40,6 +40,8 @@ def measure(command: list[str], timeout: float) -> dict[str, float]:
         done = subprocess.run(command, capture_output=True, text=True, timeout=timeout)
     except subprocess.TimeoutExpired:
         raise WentWrong(f"took more than {timeout:.0f} s") from None
+    except OSError as error:
+        raise WentWrong(f"does not start: {error}") from None
     if done.returncode != 0:
         last = done.stderr.strip().split("\n")[-1]
         raise WentWrong(f"ended with {done.returncode}: {last}")
@@ -62,7 +64,10 @@ class Measuring:
 
     def run_round(self, round_number: int) -> None:
         if FLOOR in self.commands:
-            self.calibration.append(measure([*self.commands[FLOOR], *CALIBRATION], 60)["time"])
+            try:
+                self.calibration.append(measure([*self.commands[FLOOR], *CALIBRATION], 60)["time"])
+            except WentWrong as problem:
+                self.problems.append(f"{FLOOR}: calibrate {problem}")
         for case in self.cases:
             first = round_number % len(self.peers)  # nobody always comes after the same one
             for peer in self.peers[first:] + self.peers[:first]:
