@@ -28,12 +28,28 @@ struct LoopMetrics {
     std::uint64_t rescued = 0;         ///< tasks and I/O events seen to for it while it was stuck
 };
 
+/// Where the thread of one loop may run: what all its CPUs have in common, and -1 where they differ
+/// or are not known. Equal numbers mean shared hardware.
+struct LoopPlace {
+    int cpu = -1;   ///< the one it is bound to, as the kernel numbers it
+    int l3 = -1;    ///< the last-level cache; tells apart and means nothing else
+    int node = -1;  ///< the NUMA node, as the kernel numbers it
+};
+
 /// What a runtime has counted, loop by loop.
 struct Metrics {
     std::vector<LoopMetrics> loops;
+    std::vector<LoopPlace> places;  ///< of the loops
+    /// How many stealable tasks loop `thief` has taken from loop `victim`: the element
+    /// thief * loops.size() + victim. The sum of a row is that loop's `steals`.
+    std::vector<std::uint64_t> steals;
 
     /// Returns the sum over all loops.
     [[nodiscard]] LoopMetrics total() const noexcept;
+    /// Returns how many tasks `thief` has taken from `victim`.
+    ///
+    /// Errors    ValueError when there is no such loop.
+    [[nodiscard]] std::uint64_t steals_between(int thief, int victim) const;
 };
 
 }  // namespace weft

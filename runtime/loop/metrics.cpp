@@ -1,3 +1,6 @@
+#include <cstddef>
+#include <string>
+#include <weft/errors.hpp>
 #include <weft/metrics.hpp>
 
 #include "loop/runtime_state.hpp"
@@ -34,10 +37,37 @@ LoopMetrics read(const rt::WorkerCounters& counters) {
 
 Metrics Runtime::metrics() const {
     Metrics metrics;
+    if (state_->scheduler == nullptr) {
+        return metrics;  // given up
+    }
+    rt::Scheduler& scheduler = *state_->scheduler;
+    const auto count = static_cast<std::size_t>(workers());
+    metrics.loops.reserve(count);
+    metrics.places.reserve(count);
+    metrics.steals.reserve(count * count);
     for (int i = 0; i < workers(); ++i) {
-        metrics.loops.push_back(read(state_->scheduler->worker(i).counters));
+        const rt::Worker& worker = scheduler.worker(i);
+        metrics.loops.push_back(read(worker.counters));
+        for (int victim = 0; victim < workers(); ++victim) {
+            metrics.steals.push_back(worker.steals_from(victim));
+        }
+    }
+    for (const rt::Place& place : scheduler.places()) {
+        metrics.places.push_back({.cpu = place.cpu, .l3 = place.l3, .node = place.node});
     }
     return metrics;
+}
+
+std::uint64_t Metrics::steals_between(int thief, int victim) const {
+    const auto row = static_cast<std::size_t>(thief);
+    const auto column = static_cast<std::size_t>(victim);
+    if (row >= loops.size() || column >= loops.size()) {
+        throw ValueError(
+            "steals_between(" + std::to_string(thief) + ", " + std::to_string(victim) +
+            "): there are " + std::to_string(loops.size()) + " loops, numbered from 0"
+        );
+    }
+    return steals[row * loops.size() + column];
 }
 
 LoopMetrics Metrics::total() const noexcept {

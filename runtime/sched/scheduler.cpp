@@ -106,6 +106,7 @@ Scheduler::Scheduler(const SchedulerOptions& options, const std::function<Loop*(
         options_.in_place = options_.in_place && simulation_->temper().in_place;
         pins_.resize(static_cast<std::size_t>(width_));
     }
+    places_ = find_places_anywhere(topology, pins_);
     idle_.set_workers(width_);
     if (options.stack_bytes != 0) {
         own_stacks_ = std::make_unique<StackPool>(options.stack_bytes);

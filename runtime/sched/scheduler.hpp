@@ -15,6 +15,7 @@
 #include "sched/idle.hpp"
 #include "sched/inbox.hpp"
 #include "sched/pinning.hpp"
+#include "sched/place.hpp"
 #include "sched/rescuer.hpp"
 #include "sched/simulation.hpp"
 #include "sched/virtual_clock.hpp"
@@ -83,6 +84,9 @@ public:
     }
     [[nodiscard]] bool tell_quiet() noexcept { return on_quiet_(); }
 
+    /// Where each worker's thread may run.
+    [[nodiscard]] const std::vector<Place>& places() const noexcept { return places_; }
+
     // ---- for the workers
 
     /// Wakes one sleeping worker for stealable work, unless somebody is looking already. `from`:
@@ -146,6 +150,7 @@ private:
     std::unique_ptr<StackPool> own_stacks_;
     StackPool* stacks_ = nullptr;
     std::vector<PinPlan> pins_;
+    std::vector<Place> places_;
     std::unique_ptr<SleepingLoops> sleeping_loops_;  // for the clock
     std::unique_ptr<VirtualClock> virtual_clock_;
     Door<> door_;

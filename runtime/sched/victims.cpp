@@ -7,49 +7,18 @@
 #include <tuple>
 #include <utility>
 
+#include "sched/place.hpp"
+
 namespace weft::rt {
 namespace {
-
-constexpr int kSeveral = -1;
-
-/// What all CPUs of a plan have in common; kSeveral where they differ.
-struct Place {
-    int core = kSeveral;
-    int l3 = kSeveral;
-    int node = kSeveral;
-    int package = kSeveral;
-    int home = 0;  // the node of the first CPU: distances are measured from here
-};
 
 /// What makes two victims equally far, in the order of nearness.
 using Distance = std::tuple<VictimGroup::Level, std::uint64_t, bool>;
 
 constexpr Distance kNoReasonToHesitate{VictimGroup::SameL3, 0, false};
 
-using CpusByIndex = std::map<int, Cpu>;
-
-Place find_place(const CpusByIndex& cpus, const PinPlan& plan) {
-    Place place;
-    bool is_first = true;
-    for (const int os_index : plan.cpus) {
-        const Cpu& cpu = cpus.at(os_index);
-        if (std::exchange(is_first, false)) {
-            place = {cpu.core, cpu.l3, cpu.node, cpu.package, cpu.node};
-            continue;
-        }
-        const auto keep_if_same = [](int& common, int own) {
-            common = common == own ? common : kSeveral;
-        };
-        keep_if_same(place.core, cpu.core);
-        keep_if_same(place.l3, cpu.l3);
-        keep_if_same(place.node, cpu.node);
-        keep_if_same(place.package, cpu.package);
-    }
-    return place;
-}
-
 bool is_shared(int one, int other) {
-    return one != kSeveral && one == other;
+    return one != Place::kSeveral && one == other;
 }
 
 Distance measure(const NodeDistances& nodes, const Place& thief, const Place& victim) {
@@ -73,16 +42,7 @@ Distance measure(const NodeDistances& nodes, const Place& thief, const Place& vi
 std::vector<std::vector<VictimGroup>> victim_order(
     const Topology& topology, const std::vector<PinPlan>& plans
 ) {
-    CpusByIndex cpus;
-    for (const Cpu& cpu : topology.cpus) {
-        cpus.emplace(cpu.os_index, cpu);
-    }
-    std::vector<Place> places;
-    places.reserve(plans.size());
-    for (const PinPlan& plan : plans) {
-        places.push_back(find_place(cpus, plan));
-    }
-
+    const std::vector<Place> places = find_places(topology, plans);
     const std::size_t count = plans.size();
     std::vector<std::vector<VictimGroup>> order(count);
     for (std::size_t thief = 0; thief < count; ++thief) {

@@ -31,6 +31,9 @@ Worker::Worker(Setup setup)
       index_(setup.index),
       clock_(setup.clock),
       reactor_(std::move(setup.reactor)),
+      steals_from_(
+          std::make_unique<Counter[]>(static_cast<std::size_t>(setup.scheduler.width_planned()))
+      ),
       rng_(
           simulation_ == nullptr ? static_cast<std::uint64_t>(setup.index) + 1
                                  : simulation_->below(UINT32_MAX)

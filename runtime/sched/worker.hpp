@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -10,6 +11,7 @@
 
 #include "base/clock.hpp"
 #include "base/intrusive_list.hpp"
+#include "base/probe.hpp"
 #include "base/rng.hpp"
 #include "reactor/reactor.hpp"
 #include "sched/inbox.hpp"
@@ -92,6 +94,10 @@ public:
     /// The kernel's number of the thread that drives it, or drove it last; 0 in a simulation.
     [[nodiscard]] pid_t thread_id() const noexcept { return thread_id_; }
     [[nodiscard]] int index() const noexcept { return index_; }
+    /// How many stealable tasks it has taken from worker `victim`.
+    [[nodiscard]] std::uint64_t steals_from(int victim) const noexcept {
+        return steals_from_[static_cast<std::size_t>(victim)].get();
+    }
     [[nodiscard]] Reactor& reactor() noexcept { return *reactor_; }
     [[nodiscard]] Scheduler& scheduler() noexcept { return scheduler_; }
 
@@ -179,6 +185,7 @@ private:
     [[nodiscard]] TaskState* find() noexcept;
     [[nodiscard]] TaskState* steal_from(Worker& victim) noexcept;
     [[nodiscard]] TaskState* steal_slots() noexcept;
+    void count_steals(const Worker& victim, std::uint32_t count) noexcept;
     void park() noexcept;
     void nap() noexcept;
     void sleep_in_reactor(Nanos longest) noexcept;
@@ -217,6 +224,8 @@ private:
     Clock& clock_;
     std::unique_ptr<Reactor> reactor_;
     std::vector<VictimGroup> victims_;
+    const std::unique_ptr<Counter[]>
+        steals_from_;  // by victim; apart from `counters`: rarely written
     Rng rng_;
     const bool shared_;    // other workers exist: stealable work must be published by RMWs
     const bool in_place_;  // a child that is next may be called by the one who waits for it

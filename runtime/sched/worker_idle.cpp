@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <cstddef>
 #include <utility>
 
 #include "sched/scheduler.hpp"
@@ -107,8 +108,15 @@ TaskState* Worker::find() noexcept {
 TaskState* Worker::steal_from(Worker& victim) noexcept {
     std::uint32_t taken = 0;
     TaskState* const task = victim.ring_.steal_half(ring_, taken);
-    counters.steals.add(taken);
+    if (task != nullptr) {
+        count_steals(victim, taken);
+    }
     return task;
+}
+
+void Worker::count_steals(const Worker& victim, std::uint32_t count) noexcept {
+    counters.steals.add(count);
+    steals_from_[static_cast<std::size_t>(victim.index_)].add(count);
 }
 
 /// Takes from the slot of an owner that has been busy with something else for a while.
@@ -129,9 +137,11 @@ TaskState* Worker::steal_slots() noexcept {
             point();
         }
         found = victim.slot_.steal(sight);
+        if (found != nullptr) {
+            count_steals(victim, 1);
+        }
         return found != nullptr;
     }));
-    counters.steals.add(found != nullptr ? 1 : 0);
     return found;
 }
 

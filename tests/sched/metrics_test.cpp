@@ -109,6 +109,25 @@ TEST_P(OnEveryRuntime, CountersCount) {
     EXPECT_EQ(injected.tasks_spawned, 0U);
 }
 
+// Goal: each loop has a place; of loops that are bound to one CPU each it is a different one.
+TEST(Places, AreToldByTheMetrics) {
+    RuntimeOptions options;
+    options.workers = 1;
+    options.pin = Pin::Core;
+    const Metrics one = Runtime(options).metrics();
+    ASSERT_EQ(one.places.size(), 1U);
+    options.workers = 3 * static_cast<int>(std::thread::hardware_concurrency());
+    options.pin = Pin::None;
+    const Metrics many = Runtime(options).metrics();
+    ASSERT_EQ(many.places.size(), many.loops.size());
+    for (const LoopPlace& place : many.places) {
+        // Bound to nothing: all have the same in common.
+        EXPECT_EQ(place.cpu, many.places.front().cpu);
+        EXPECT_EQ(place.l3, many.places.front().l3);
+        EXPECT_EQ(place.node, many.places.front().node);
+    }
+}
+
 // Goal: an idle runtime sleeps: at most five wake-ups a second and worker. This one measures time.
 TEST_P(OnEveryRuntime, IdleRuntimeSleeps) {
     Runtime runtime(options());

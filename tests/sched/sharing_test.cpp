@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <set>
@@ -81,6 +82,38 @@ TEST_P(Stealing, BusyStealableTasksTakeEveryWorker) {
         });
         EXPECT_EQ(all.threads(), static_cast<std::size_t>(workers()));
     }
+}
+
+// Goal: the matrix tells who was robbed: each row adds up to what that loop has stolen, each loop but
+// the first has stolen one at least, and nobody steals from itself.
+TEST_P(Stealing, IsCountedByVictim) {
+    Runtime runtime(options());
+    Rendezvous all(workers());
+    runtime.run([&] {
+        await(spawn([&] {
+            std::vector<Task<void>> tasks;
+            for (int i = 0; i < workers(); ++i) {
+                tasks.push_back(spawn([&] { all.meet(); }));
+            }
+            for (const auto& task : tasks) {
+                await(task);
+            }
+        }));
+    });
+    const Metrics metrics = runtime.metrics();
+    std::uint64_t sum = 0;
+    for (int thief = 0; thief < workers(); ++thief) {
+        EXPECT_EQ(metrics.steals_between(thief, thief), 0U);
+        std::uint64_t row = 0;
+        for (int victim = 0; victim < workers(); ++victim) {
+            row += metrics.steals_between(thief, victim);
+        }
+        EXPECT_EQ(row, metrics.loops.at(static_cast<std::size_t>(thief)).steals);
+        sum += row;
+    }
+    EXPECT_GE(sum, static_cast<std::uint64_t>(workers() - 1));
+    EXPECT_THROW(static_cast<void>(metrics.steals_between(0, workers())), ValueError);
+    EXPECT_THROW(static_cast<void>(metrics.steals_between(-1, 0)), ValueError);
 }
 
 // Goal: the same for tasks that a plain thread brings while every worker sleeps.
