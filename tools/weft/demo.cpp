@@ -3,12 +3,11 @@
 #include <fmt/format.h>
 
 #include <filesystem>
-#include <fstream>
 #include <memory>
-#include <system_error>
 #include <weft/config.hpp>
 
 #include "command.hpp"
+#include "files.hpp"
 #include "output.hpp"
 
 // weft demo: what weft is for, on this machine, checked and measured.
@@ -21,17 +20,6 @@ struct DemoOptions {
     std::string out = "build/demo";
     double seconds = 5;
 };
-
-void write_file(const std::filesystem::path& path, const std::string& text) {
-    std::ofstream file(path, std::ios::binary | std::ios::trunc);
-    file << text;
-    file.close();
-    if (!file) {
-        throw std::system_error(
-            std::make_error_code(std::errc::io_error), "cannot write " + path.string()
-        );
-    }
-}
 
 int demo(const DemoOptions& options) {
     const std::filesystem::path out(options.out);

@@ -1,16 +1,14 @@
 #pragma once
 
-#include <nlohmann/json.hpp>
 #include <string>
 
 #include "echo_server.hpp"
+#include "json.hpp"
 
 namespace weft::tool {
 
 // The parts of `weft demo`. Each returns its part of report.json, in which "ok" says whether every
 // answer was right, and has a function that shows this part as a table.
-
-using Json = nlohmann::ordered_json;
 
 /// Runs an echo server on every loop and `weft load` against it.
 [[nodiscard]] Json demo_serve(HandlerKind kind, double seconds);
