@@ -47,6 +47,6 @@ def fingerprint(root: pathlib.Path) -> dict[str, object]:
             "rustc": first_line_of("rustc", "--version"),
             "python": first_line_of("/usr/bin/python3", "--version"),
         },
-        "flags": "peers in C++ and weft's workloads: -O3 -march=native; weft: the preset release; "
+        "flags": "peers in C++ and weft's workloads: -O3; weft: the preset release; "
                  "Rust: opt-level 3, target-cpu=native, lto; Go: its default",
     }

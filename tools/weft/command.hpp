@@ -33,6 +33,7 @@ struct Command {
     std::function<int()> run;
 };
 
+[[nodiscard]] Command add_bench(CLI::App& app);
 [[nodiscard]] Command add_demo(CLI::App& app);
 [[nodiscard]] Command add_echo(CLI::App& app);
 [[nodiscard]] Command add_hash(CLI::App& app);
