@@ -46,8 +46,6 @@ class TemporaryFolder(unittest.TestCase):
         with open(path, "wb") as file:
             file.write(content)
 
-
-class Usage(TemporaryFolder):
     def assert_misused(self, arguments, *named):
         """It says what it did not understand on one line, and exits with 2."""
         run = weft(*arguments)
@@ -59,8 +57,10 @@ class Usage(TemporaryFolder):
         for name in named:
             self.assertIn(name, lines[0])
 
+
+class Usage(TemporaryFolder):
     def test_help(self):
-        for command in [[], ["hash"], ["echo"], ["demo"], ["load"]]:
+        for command in [[], ["hash"], ["echo"], ["demo"], ["bench"], ["load"]]:
             for flag in ["--help", "-h"]:
                 run = weft(*command, flag)
                 self.assertEqual((run.returncode, run.stderr), (0, b""), command)

@@ -4,7 +4,7 @@
 
 #include "output.hpp"
 
-// weft bench: the workloads of perf/workload, measured and compared.
+// weft bench: the workloads of perf/workload, measured, compared, and swept over numbers of workers.
 
 namespace weft::tool {
 
@@ -15,6 +15,7 @@ Command add_bench(CLI::App& app) {
         add_bench_list(*bench),
         add_bench_run(*bench),
         add_bench_compare(*bench),
+        add_bench_sweep(*bench),
         add_bench_one(*bench),
     };
     return {bench, [commands] {
@@ -31,7 +32,7 @@ Command add_bench(CLI::App& app) {
                 }
                 complain(
                     "bench",
-                    "a sub-command is missing: list, run or compare; see weft bench --help"
+                    "a sub-command is missing: list, run, compare or sweep; see weft bench --help"
                 );
                 return kMisused;
             }};

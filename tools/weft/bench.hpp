@@ -17,6 +17,7 @@ public:
 [[nodiscard]] Command add_bench_list(CLI::App& bench);
 [[nodiscard]] Command add_bench_run(CLI::App& bench);
 [[nodiscard]] Command add_bench_compare(CLI::App& bench);
+[[nodiscard]] Command add_bench_sweep(CLI::App& bench);
 /// One run, in a process of its own; for the others, and not in --help.
 [[nodiscard]] Command add_bench_one(CLI::App& bench);
 

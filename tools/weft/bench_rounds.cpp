@@ -85,7 +85,7 @@ BenchResult& result_for(
         cell.request.workers,
         figure.metric,
         figure.unit,
-        figure.metric == "time" ? cell.request.what.goal(cell.request.workers) : std::nullopt,
+        cell.request.what.goal(cell.request.workers, figure.metric),
         {},
     };
     const auto found = std::ranges::find_if(results, [&](const BenchResult& result) {

@@ -99,10 +99,13 @@ Parameters descend(const Points& points, Free free) {
 }
 
 std::optional<double> peak_of(const Parameters& law) {
+    if (law.alpha >= 1) {
+        return 1;  // it falls from there on
+    }
     if (law.beta <= 0) {
         return std::nullopt;
     }
-    return law.alpha < 1 ? std::max(1.0, std::sqrt((1 - law.alpha) / law.beta)) : 1.0;
+    return std::max(1.0, std::sqrt((1 - law.alpha) / law.beta));
 }
 
 }  // namespace
@@ -121,11 +124,15 @@ std::optional<UslFit> fit_usl(const std::vector<Capacity>& points) {
         return std::nullopt;
     }
     // A step that would leave the quarter plane ends at its border and may get stuck there: so each
-    // border is a fit of its own.
+    // border is a fit of its own. What fits no better with one more parameter has none.
+    constexpr double kBetter = 1 - 1e-6;
+    constexpr double kRounding = 1e-15;
     Parameters best;
-    for (const Free free : {Free{true, true}, Free{true, false}, Free{false, true}}) {
+    for (const Free free : {Free{true, false}, Free{false, true}, Free{true, true}}) {
         const Parameters found = descend(points, free);
-        best = squares(points, found) < squares(points, best) ? found : best;
+        if (squares(points, found) < kBetter * squares(points, best) - kRounding) {
+            best = found;
+        }
     }
     const double mean = squares(points, best) / static_cast<double>(points.size());
     return UslFit{best.alpha, best.beta, std::sqrt(mean), peak_of(best)};

@@ -3,60 +3,88 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <iterator>
 #include <regex>
 #include <stdexcept>
+#include <system_error>
 
 #include "json.hpp"
 
 namespace weft::tool {
 namespace {
 
-// What is this large is an amount of work; what is smaller tells how it is cut up.
-constexpr std::int64_t kAmountOfWork = 10'000;
+// Sizes that say how often something is done: as many times less is the same question. Others are
+// part of it, or what is to come out.
+constexpr std::array<std::string_view, 8> kAmounts{
+    "tasks", "yields", "turns", "trips", "items", "timers", "wakes", "requests"};
 constexpr std::int64_t kQuickDivisor = 20;
+constexpr std::int64_t kQuickFrom = 10'000;  // where "tasks" are few they are the question, too
 
-std::map<int, double> parse_goals(const Json& goals) {
-    std::map<int, double> parsed;
-    for (const auto& [workers, value] : goals.items()) {
-        int count = 0;
-        const auto [end, error] =
-            std::from_chars(workers.data(), workers.data() + workers.size(), count);
-        if (error == std::errc{} && *end == '\0' && value.is_number()) {
-            parsed.emplace(count, value.get<double>());
-        }
+Sizes quick_sizes_of(const Sizes& sizes) {
+    Sizes quick = sizes;
+    for (auto& [name, value] : quick) {
+        const bool is_amount = std::ranges::find(kAmounts, name) != kAmounts.end();
+        value /= is_amount && value >= kQuickFrom ? kQuickDivisor : 1;
     }
-    return parsed;
+    return quick;
 }
 
-WorkloadCase parse_case(std::string_view workload, const std::string& name, const Json& config) {
-    WorkloadCase parsed{std::string(workload), name, config.at("sizes").get<Sizes>(), {}, {}, {}};
-    parsed.quick_sizes = parsed.sizes;
-    for (auto& [size, value] : parsed.quick_sizes) {
-        value /= value >= kAmountOfWork ? kQuickDivisor : 1;
+/// "goal": {"1": 10}, of the first metric, or {"1": {"create": 80, "cancel": 20}}.
+void parse_goals(const Json& goals, WorkloadCase& parsed) {
+    for (const auto& [workers, value] : goals.items()) {
+        int count = 0;
+        const char* const end = workers.data() + workers.size();
+        if (const auto read = std::from_chars(workers.data(), end, count);
+            read.ec != std::errc{} || read.ptr != end) {
+            continue;
+        }
+        if (value.is_number()) {
+            parsed.goals[{count, parsed.metrics.front()}] = value.get<double>();
+            continue;
+        }
+        for (const auto& [metric, goal] : value.items()) {
+            parsed.goals[{count, metric}] = goal.get<double>();
+        }
     }
+}
+
+WorkloadCase parse_case(const Workload& workload, const std::string& name, const Json& config) {
+    WorkloadCase parsed;
+    parsed.workload = workload.name;
+    parsed.name = name;
+    parsed.metrics = workload.metrics;
+    parsed.sizes = config.at("sizes").get<Sizes>();
+    parsed.quick_sizes = quick_sizes_of(parsed.sizes);
     for (const auto& [size, value] : config.value("quick", Sizes())) {
         parsed.quick_sizes[size] = value;
     }
     parsed.workers = config.value("workers", std::vector<int>{1});
-    parsed.goals = parse_goals(config.value("goal", Json::object()));
+    parse_goals(config.value("goal", Json::object()), parsed);
     return parsed;
 }
 
 }  // namespace
 
-std::optional<double> WorkloadCase::goal(int with_workers) const {
-    const auto found = goals.find(with_workers);
+std::optional<double> WorkloadCase::goal(int with_workers, const std::string& metric) const {
+    const auto found = goals.find({with_workers, metric});
     return found != goals.end() ? std::optional(found->second) : std::nullopt;
 }
 
 Workload parse_workload(std::string_view name, std::string_view config) {
     try {
         const Json parsed = Json::parse(config);
-        Workload workload{
-            std::string(name), parsed.at("what").get<std::string>(), parsed.value("unit", ""), {}};
+        Workload workload;
+        workload.name = name;
+        workload.what = parsed.at("what").get<std::string>();
+        workload.unit = parsed.value("unit", "");
+        workload.metrics = parsed.value("metrics", std::vector<std::string>());
+        if (workload.metrics.empty()) {
+            workload.metrics = {"time"};
+        }
         for (const auto& [case_name, value] : parsed.at("cases").items()) {
-            workload.cases.push_back(parse_case(name, case_name, value));
+            workload.cases.push_back(parse_case(workload, case_name, value));
         }
         return workload;
     } catch (const Json::exception& error) {

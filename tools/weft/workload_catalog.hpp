@@ -6,6 +6,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace weft::tool {
@@ -17,12 +18,13 @@ struct WorkloadCase {
     std::string workload;
     std::string name;
     Sizes sizes;
-    Sizes quick_sizes;            ///< a twentieth of the work: enough to see that it runs
-    std::vector<int> workers;     ///< what `weft bench run` measures it with
-    std::map<int, double> goals;  ///< of the metric "time", by the number of workers
+    Sizes quick_sizes;                 ///< a twentieth of the work: enough to see that it runs
+    std::vector<std::string> metrics;  ///< what it is about, the first above all
+    std::vector<int> workers;          ///< what `weft bench run` measures it with
+    std::map<std::pair<int, std::string>, double> goals;  ///< by the number of workers and metric
 
     [[nodiscard]] std::string full_name() const { return workload + '/' + name; }
-    [[nodiscard]] std::optional<double> goal(int with_workers) const;
+    [[nodiscard]] std::optional<double> goal(int with_workers, const std::string& metric) const;
 };
 
 /// What a config.json of perf/workload says.
@@ -30,6 +32,7 @@ struct Workload {
     std::string name;
     std::string what;
     std::string unit;
+    std::vector<std::string> metrics;
     std::vector<WorkloadCase> cases;
 };
 
