@@ -4,15 +4,14 @@
 #   TYPE, FLAGS
 # A folder that is no repository, or one inside of somebody else's, has no commit of its own.
 
-# git describe exits with 128 where there is none; without git the command is not found.
 set(commit unknown)
 execute_process(
-    COMMAND git -C ${SOURCE} rev-parse --show-cdup
+    COMMAND git --no-optional-locks -C ${SOURCE} rev-parse --show-cdup
     OUTPUT_VARIABLE way_up ERROR_QUIET RESULT_VARIABLE failed OUTPUT_STRIP_TRAILING_WHITESPACE
 )
 if("${failed}" STREQUAL "0" AND "${way_up}" STREQUAL "")
     execute_process(
-        COMMAND git -C ${SOURCE} describe --always --dirty --abbrev=12 --exclude=*
+        COMMAND git --no-optional-locks -C ${SOURCE} describe --always --dirty --abbrev=12 --exclude=*
         OUTPUT_VARIABLE described ERROR_QUIET RESULT_VARIABLE failed OUTPUT_STRIP_TRAILING_WHITESPACE
     )
     if("${failed}" STREQUAL "0")
@@ -21,7 +20,6 @@ if("${failed}" STREQUAL "0" AND "${way_up}" STREQUAL "")
 endif()
 
 string(STRIP "${FLAGS}" FLAGS)
-string(REPLACE "\"" "\\\"" FLAGS "${FLAGS}")
 file(
     CONFIGURE OUTPUT ${OUTPUT} @ONLY
     CONTENT [[#include "build_info.hpp"
@@ -29,7 +27,7 @@ file(
 namespace weft::tool {
 
 BuildInfo build_info() {
-    return {"@commit@", "@TYPE@", "@FLAGS@"};
+    return {"@commit@", "@TYPE@", R"flags(@FLAGS@)flags"};
 }
 
 }  // namespace weft::tool

@@ -1,9 +1,11 @@
 #include "bench_one.hpp"
 
 #include <fmt/format.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <array>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -58,6 +60,7 @@ Json answer_of(const perf::WorkloadRun& run, const Metrics& metrics) {
 }
 
 int run_one(const OneOptions& options) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);    // who ends the parent, by Ctrl-C say, wants no figures
     ::dup2(STDOUT_FILENO, STDERR_FILENO);  // warnings and last words: the parent sorts them
     const auto cases = cases_of(workload_catalog(), options.name);
     if (cases.size() != 1) {
@@ -90,15 +93,17 @@ std::string own_path() {
     return length > 0 ? std::string(path.data(), static_cast<std::size_t>(length)) : kSelf;
 }
 
-/// The last line that says something, for an error's text.
-std::string last_words(const std::string& log) {
+/// Takes the last line out of a log, for an error's text.
+std::string take_last_words(std::string& log) {
     const std::size_t end = log.find_last_not_of('\n');
     if (end == std::string::npos) {
         return "";
     }
     const std::size_t before = log.find_last_of('\n', end);
     const std::size_t begin = before == std::string::npos ? 0 : before + 1;
-    return ": " + log.substr(begin, end - begin + 1);
+    std::string words = ": " + log.substr(begin, end - begin + 1);
+    log.resize(begin);
+    return words;
 }
 
 std::string why_it_failed(const Finished& finished, const RunRequest& request) {
@@ -155,7 +160,7 @@ RunOutcome run_in_child(const RunRequest& request) {
     const std::size_t at = finished.output.rfind(kAnswer);
     outcome.log = finished.output.substr(0, at);
     if (finished.exit_code != kDone || finished.timed_out || at == std::string::npos) {
-        outcome.error = why_it_failed(finished, request) + last_words(outcome.log);
+        outcome.error = why_it_failed(finished, request) + take_last_words(outcome.log);
         return outcome;
     }
     read_answer(Json::parse(finished.output.substr(at + kAnswer.size())), outcome);

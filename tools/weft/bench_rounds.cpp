@@ -5,11 +5,14 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <set>
 #include <stdexcept>
 
 #include "output.hpp"
+#include "sched/cpu_quota.hpp"
 #include "sched/topology.hpp"
+#include "sched/width.hpp"
 
 namespace weft::tool {
 namespace {
@@ -109,8 +112,8 @@ std::vector<BenchFailure> run_rounds(std::vector<BenchCell>& cells, int repeats)
             const std::string what = fmt::format("{}, run {}", cell.title(), round);
             progress.begin_step(what);
             RunOutcome outcome = run_in_child(cell.request);
+            said.say(outcome.log, progress);
             if (outcome.error.empty()) {
-                said.say(outcome.log, progress);
                 cell.outcomes.push_back(std::move(outcome));
             } else {
                 progress.clear();
@@ -135,22 +138,26 @@ std::vector<BenchResult> results_of(const std::vector<BenchCell>& cells) {
 }
 
 UsableCpus usable_cpus(bool one_a_core) {
-    const rt::Topology topology = rt::Topology::detect();
+    const rt::Topology all = rt::Topology::detect();
+    const std::optional<double> quota = rt::cpu_quota();
     if (!one_a_core) {
-        return {static_cast<int>(topology.cpus.size()), ""};
+        return {rt::choose_width(all, quota, 0), ""};
     }
-    if (!topology.from_hwloc) {
+    if (!all.from_hwloc) {
         throw std::runtime_error("which hardware threads share a core is not known here");
     }
     std::set<int> cores;
     rt::CpuList first;
-    for (const rt::Cpu& cpu : topology.cpus) {
+    for (const rt::Cpu& cpu : all.cpus) {
         if (cores.insert(cpu.core).second) {
             first.push_back(cpu.os_index);
         }
     }
     std::ranges::sort(first);
-    return {static_cast<int>(first.size()), rt::format_cpu_list(first)};
+    if (first.size() == all.cpus.size()) {
+        complain("bench", "no core has a second hardware thread here: without them it is the same");
+    }
+    return {rt::choose_width(all.restricted_to(first), quota, 0), rt::format_cpu_list(first)};
 }
 
 }  // namespace weft::tool

@@ -25,7 +25,7 @@ struct BenchCell {
 /// The figures of all cells, metric by metric.
 [[nodiscard]] std::vector<BenchResult> results_of(const std::vector<BenchCell>& cells);
 
-/// What the CPUs are of which workers may have one each, by affinity and WEFT_CPUS.
+/// How many workers can run at once, by affinity, WEFT_CPUS and quota, and on what.
 struct UsableCpus {
     int count = 0;
     std::string list;  ///< for WEFT_CPUS; empty: all

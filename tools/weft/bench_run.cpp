@@ -86,9 +86,6 @@ int run_bench(const RunOptions& options) {
     BenchReport report{take_fingerprint(), options.measure.is_quick, {}, {}};
     report.failures = run_rounds(cells, options.measure.repeats);
     report.results = results_of(cells);
-    if (!options.json.empty()) {
-        write_file(options.json, to_json(report).dump(2) + '\n');
-    }
     const std::string text = fmt::format(
         "{}\n  median of {} run{}{}\n\n{}",
         fingerprint_text(report.fingerprint),
@@ -97,7 +94,11 @@ int run_bench(const RunOptions& options) {
         options.measure.is_quick ? "; quick: a twentieth of the work, the figures say little" : "",
         results_table(report.results)
     );
-    return print(text) && report.failures.empty() ? kDone : kFailed;
+    const bool printed = print(text);
+    if (!options.json.empty()) {
+        write_file(options.json, json_text(to_json(report)));
+    }
+    return printed && report.failures.empty() ? kDone : kFailed;
 }
 
 }  // namespace

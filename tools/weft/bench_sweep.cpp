@@ -139,7 +139,7 @@ std::string sweep_json(const SweepRun& run, const SweepOptions& options) {
     json["cpus"] = run.cpus.count;
     json["cpu_list"] = run.cpus.list;
     json["sweeps"] = std::move(sweeps);
-    return json.dump(2) + '\n';
+    return json_text(json);
 }
 
 std::vector<std::vector<std::string>> table_of(const Sweep& sweep) {
@@ -216,7 +216,6 @@ std::vector<std::string> notes_of(const SweepRun& run, const SweepOptions& optio
     return notes;
 }
 
-/// Returns the names of what was written.
 void write_sweep(const SweepRun& run, const SweepOptions& options) {
     const fs::path out(options.out);
     write_file(out / "sweep.json", sweep_json(run, options));
@@ -266,14 +265,18 @@ int sweep_workload(const SweepOptions& options) {
     run.report.failures = run_rounds(run.cells, options.measure.repeats);
     run.report.results = results_of(run.cells);
     run.sweeps = sweeps_of(run.cells, run.cpus.count);
-    write_sweep(run, options);
 
     std::string text;
     for (const Sweep& sweep : run.sweeps) {
         text += sweep_text(sweep) + '\n';
     }
-    text += fmt::format("  see {}\n", one_line((fs::path(options.out) / "report.html").string()));
-    return print(text) && run.report.failures.empty() ? kDone : kFailed;
+    bool printed = print(text);
+    write_sweep(run, options);
+    printed =
+        print(fmt::format("  see {}\n", one_line((fs::path(options.out) / "report.html").string()))
+        ) &&
+        printed;
+    return printed && run.report.failures.empty() ? kDone : kFailed;
 }
 
 }  // namespace

@@ -52,10 +52,7 @@ int demo(const DemoOptions& options) {
     show(ok ? "ok: every answer was right" : "FAILED: there were wrong answers");
     const Json report{
         {"version", WEFT_VERSION_STRING}, {"ok", ok}, {"serve", serve}, {"hash", hash}};
-    // A name need not be UTF-8, a string of JSON must be.
-    write_file(
-        out / "report.json", report.dump(2, ' ', false, Json::error_handler_t::replace) + '\n'
-    );
+    write_file(out / "report.json", json_text(report));
     write_file(out / "report.txt", text);
     return ok ? kDone : kFailed;
 }
