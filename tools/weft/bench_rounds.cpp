@@ -9,6 +9,7 @@
 #include <set>
 #include <stdexcept>
 
+#include "base/disable.hpp"
 #include "output.hpp"
 #include "sched/cpu_quota.hpp"
 #include "sched/topology.hpp"
@@ -51,7 +52,7 @@ public:
 private:
     using Clock = std::chrono::steady_clock;
 
-    static void write_over(const std::string& text) { fmt::print(stderr, "\r\x1b[K{}", text); }
+    static void write_over(const std::string& text) { print_error("\r\x1b[K" + text); }
 
     const std::size_t steps_;
     const bool is_on_;
@@ -69,7 +70,7 @@ public:
             const std::string line = log.substr(begin, end - begin);
             if (!line.empty() && said_.insert(line).second) {
                 progress.clear();
-                fmt::print(stderr, "{}\n", one_line(line));
+                print_error(one_line(line) + '\n');
             }
             begin = end + 1;
         }
@@ -139,7 +140,7 @@ std::vector<BenchResult> results_of(const std::vector<BenchCell>& cells) {
 
 UsableCpus usable_cpus(bool one_a_core) {
     const rt::Topology all = rt::Topology::detect();
-    const std::optional<double> quota = rt::cpu_quota();
+    const std::optional<double> quota = rt::is_disabled("cgroup") ? std::nullopt : rt::cpu_quota();
     if (!one_a_core) {
         return {rt::choose_width(all, quota, 0), ""};
     }

@@ -44,8 +44,12 @@ bool print(std::string_view text) {
 void complain(std::string_view command, std::string_view text) {
     const std::string line =
         fmt::format("weft{}{}: {}\n", command.empty() ? "" : " ", command, one_line(text));
+    print_error(line);
+}
+
+void print_error(std::string_view text) {
     // When stderr is gone, too, there is nobody left to tell.
-    static_cast<void>(write_all(STDERR_FILENO, line));
+    static_cast<void>(write_all(STDERR_FILENO, text));
 }
 
 std::string one_line(std::string_view text) {

@@ -14,6 +14,9 @@ bool print(std::string_view text);
 /// Writes the line "weft COMMAND: TEXT" to stderr, whatever characters the text has.
 void complain(std::string_view command, std::string_view text);
 
+/// Writes `text` to stderr as it is, if anybody reads it.
+void print_error(std::string_view text);
+
 /// Returns `text` with control characters written as \n or \x1b, so that it stays on its line.
 [[nodiscard]] std::string one_line(std::string_view text);
 
