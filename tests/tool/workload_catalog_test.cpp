@@ -16,7 +16,7 @@ constexpr std::string_view kConfig = R"({
     "cases": {
         "small": {"sizes": {"tasks": 8, "turns": 4000000, "depth": 20000}},
         "large": {
-            "sizes": {"items": 60000}, "quick": {"items": 7, "more": 1}, "workers": [1, 4],
+            "sizes": {"items": 60000}, "workers": [1, 4],
             "goal": {"1": 10, "4": {"create": 3, "cancel": 2.5}}
         }
     }
@@ -41,13 +41,17 @@ TEST(WorkloadCatalog, ReadsAConfig) {
     EXPECT_EQ(large.goal(4, "cancel"), 2.5);
 }
 
-// Goal: quick is less of the same: amounts shrink, the shape stays, and a config may say more.
+// Goal: quick is less of the same: amounts shrink, the shape stays, and a config may say better.
 TEST(WorkloadCatalog, QuickIsLessOfTheSame) {
     const Workload workload = parse_workload("odd", kConfig);
     EXPECT_EQ(
         workload.cases[0].quick_sizes, (Sizes{{"tasks", 8}, {"turns", 200'000}, {"depth", 20'000}})
     );
-    EXPECT_EQ(workload.cases[1].quick_sizes, (Sizes{{"items", 7}, {"more", 1}}));
+    const Workload told = parse_workload(
+        "odd",
+        R"({"what": "x", "check": {"n": 4}, "cases": {"one": {"sizes": {"n": 32, "tasks": 40000}}}})"
+    );
+    EXPECT_EQ(told.cases[0].quick_sizes, (Sizes{{"n", 4}, {"tasks", 40'000}}));
 }
 
 TEST(WorkloadCatalog, ABadConfigIsNamed) {

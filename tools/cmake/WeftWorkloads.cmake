@@ -5,6 +5,8 @@ include_guard()
 
 set(perf ${PROJECT_SOURCE_DIR}/perf)
 file(GLOB workload_sources CONFIGURE_DEPENDS ${perf}/workload/*/weft.cpp)
+file(GLOB support CONFIGURE_DEPENDS ${perf}/support/*.cpp)
+list(FILTER support EXCLUDE REGEX _main\\.cpp$)
 # A folder with a CMakeLists.txt of its own is that one's.
 foreach(source IN LISTS workload_sources)
     cmake_path(GET source PARENT_PATH folder)
@@ -14,7 +16,7 @@ foreach(source IN LISTS workload_sources)
 endforeach()
 
 # Objects, as nothing but their constructors names them: a linker would leave them in their archive.
-add_library(weft_workload_objects OBJECT ${workload_sources} ${perf}/support/workload.cpp)
+add_library(weft_workload_objects OBJECT ${workload_sources} ${support})
 weft_own_code(weft_workload_objects)
 # As the peers' side of them: their kernels are to be the same code. The library is as its users have it.
 target_compile_options(weft_workload_objects PRIVATE $<$<NOT:$<CONFIG:Debug>>:-O3>)

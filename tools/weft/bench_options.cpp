@@ -51,7 +51,7 @@ void add_measure_options(CLI::App& command, MeasureOptions& options, const std::
         )
         ->option_text("S")
         ->check(CLI::Range(1, kTimeoutMax));
-    command.add_flag("--quick", options.is_quick, "A twentieth of the work: to see that it runs");
+    command.add_flag("--quick", options.is_quick, "Little work: to see that it runs, not how fast");
     command.add_flag(
         "--oversubscribe", options.oversubscribe, "Allow more workers than there are CPUs"
     );

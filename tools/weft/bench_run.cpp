@@ -91,7 +91,7 @@ int run_bench(const RunOptions& options) {
         fingerprint_text(report.fingerprint),
         options.measure.repeats,
         options.measure.repeats == 1 ? "" : "s",
-        options.measure.is_quick ? "; quick: a twentieth of the work, the figures say little" : "",
+        options.measure.is_quick ? "; quick: too little work, the figures say nothing" : "",
         results_table(report.results)
     );
     const bool printed = print(text);

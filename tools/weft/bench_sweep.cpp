@@ -197,7 +197,7 @@ std::vector<std::string> notes_of(const SweepRun& run, const SweepOptions& optio
         options.smt == "on" ? "all used" : "one used"
     )};
     if (options.measure.is_quick) {
-        notes.emplace_back("Quick: a twentieth of the work; the figures say little.");
+        notes.emplace_back("Quick: too little work; the figures say nothing.");
     }
     if (std::ranges::any_of(run.sweeps, &Sweep::is_oversubscribed)) {
         notes.push_back(fmt::format(

@@ -18,7 +18,7 @@ struct WorkloadCase {
     std::string workload;
     std::string name;
     Sizes sizes;
-    Sizes quick_sizes;                 ///< a twentieth of the work: enough to see that it runs
+    Sizes quick_sizes;                 ///< less of it: enough to see that it runs
     std::vector<std::string> metrics;  ///< what it is about, the first above all
     std::vector<int> workers;          ///< what `weft bench run` measures it with
     std::map<std::pair<int, std::string>, double> goals;  ///< by the number of workers and metric
