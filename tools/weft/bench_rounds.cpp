@@ -89,7 +89,8 @@ BenchResult& result_for(
         cell.request.workers,
         figure.metric,
         figure.unit,
-        cell.request.what.goal(cell.request.workers, figure.metric),
+        cell.request.is_quick ? std::nullopt  // it is for all of the work
+                              : cell.request.what.goal(cell.request.workers, figure.metric),
         {},
     };
     const auto found = std::ranges::find_if(results, [&](const BenchResult& result) {
