@@ -42,9 +42,26 @@ public:
         const char* function = __builtin_FUNCTION(),
         int line = __builtin_LINE()
     ) noexcept {
-        const bool won = Atomic<T>::compare_exchange_weak(
+        return claim(Atomic<T>::compare_exchange_weak(
             expected, desired, success, failure, file, function, line
-        );
+        ));
+    }
+    bool compare_exchange_strong(
+        T& expected,
+        T desired,
+        std::memory_order success,
+        std::memory_order failure,
+        const char* file = __builtin_FILE(),
+        const char* function = __builtin_FUNCTION(),
+        int line = __builtin_LINE()
+    ) noexcept {
+        return claim(Atomic<T>::compare_exchange_strong(
+            expected, desired, success, failure, file, function, line
+        ));
+    }
+
+private:
+    static bool claim(bool won) {
         for (EarlyReads* const reads : my_unclaimed()) {
             if (won) {
                 reads->on_claim();
@@ -123,6 +140,18 @@ struct RingState {
             item->take();
         }
         return item != nullptr;
+    }
+    void pop_this(std::size_t item) {
+        if (ring.pop_this(items[item])) {
+            items[item].take();
+        }
+    }
+    void take_all(std::size_t most = Ring::kCapacity) {
+        std::array<Item*, Ring::kCapacity> taken{};
+        const std::uint32_t count = ring.take_all(taken.data(), most);
+        for (std::uint32_t i = 0; i < count; ++i) {
+            taken[i]->take();
+        }
     }
     void steal(std::size_t thief, Ring& from) {
         std::uint32_t taken = 0;
@@ -225,6 +254,62 @@ Scenario chain() {
     };
 }
 
+/// The owner takes out whom somebody waits for, if that is the oldest.
+Scenario one_that_is_awaited(int thieves) {
+    return [=](Execution& run) {
+        auto& state = run.make<RingState>("ring");
+        run.thread("owner", [&state] {
+            state.push_two();
+            state.pop_this(0);
+            state.push();
+            state.pop_this(2);  // the oldest, if a thief has taken the one before
+            state.pop_this(1);
+        });
+        static constexpr std::array kNames{"thief 0", "thief 1"};
+        for (std::size_t t = 0; t < static_cast<std::size_t>(thieves); ++t) {
+            run.thread(kNames[t], [&state, t] { state.steal(t, state.ring); });
+        }
+        run.at_end([&state] { state.check(); });
+    };
+}
+
+/// The owner takes back what thieves have left, and goes on pushing.
+Scenario all_taken_back(int thieves, std::size_t most) {
+    return [=](Execution& run) {
+        auto& state = run.make<RingState>("ring");
+        run.thread("owner", [&state, most] {
+            state.push_two();
+            state.push();
+            state.take_all(most);
+            state.push();
+            state.take_all();
+        });
+        static constexpr std::array kNames{"thief 0", "thief 1"};
+        for (std::size_t t = 0; t < static_cast<std::size_t>(thieves); ++t) {
+            run.thread(kNames[t], [&state, t] { state.steal(t, state.ring); });
+        }
+        run.at_end([&state] { state.check(); });
+    };
+}
+
+/// The same with a ring that was full: it pushes over what a thief may be reading.
+Scenario all_of_a_full_one() {
+    return [](Execution& run) {
+        auto& state = run.make<RingState>("ring");
+        state.push_two();
+        state.push_two();
+        run.thread("owner", [&state] {
+            state.take_all();
+            state.push_two();
+            state.push();
+            state.pop_this(4);
+            state.take_all();
+        });
+        run.thread("thief 0", [&state] { state.steal(0, state.ring); });
+        run.at_end([&state] { state.check(); });
+    };
+}
+
 constexpr Limits kTwo{.preemptions = 2, .stale_reads = 2};
 
 TEST(Ring, OneThief) {
@@ -257,6 +342,25 @@ TEST(Ring, AThiefStealsFromAThief) {
     expect_holds(chain(), kTwo);
 }
 
+TEST(Ring, OneThatIsAwaited) {
+    expect_holds(one_that_is_awaited(1));
+}
+TEST(Ring, OneThatIsAwaitedAndTwoThieves) {
+    expect_holds(one_that_is_awaited(2), kTwo);
+}
+TEST(Ring, AllTakenBack) {
+    expect_holds(all_taken_back(1, RingState::Ring::kCapacity));
+}
+TEST(Ring, AllTakenBackIfTheyAreTwo) {
+    expect_holds(all_taken_back(1, 2));
+}
+TEST(Ring, AllTakenBackAndTwoThieves) {
+    expect_holds(all_taken_back(2, RingState::Ring::kCapacity), kTwo);
+}
+TEST(Ring, AllOfAFullOne) {
+    expect_holds(all_of_a_full_one());
+}
+
 using Change = Mutation::Change;
 
 TEST(RingMutant, PublishWithoutRelease) {
@@ -281,6 +385,26 @@ TEST(RingMutant, StealInTwoSteps) {
 TEST(RingMutant, PopInTwoSteps) {
     expect_found(
         owner_and_thieves(1, 1, 1), {"public_ring.hpp", "pop", Change::Split, nullptr}, ""
+    );
+}
+
+TEST(RingMutant, PopThisInTwoSteps) {
+    expect_found(
+        one_that_is_awaited(1),
+        {"public_ring.hpp", "pop_this", Change::Split, "compare_exchange"},
+        "data race"
+    );
+}
+TEST(RingMutant, TakeAllInTwoSteps) {
+    expect_found(
+        all_taken_back(1, RingState::Ring::kCapacity),
+        {"public_ring.hpp", "take_all", Change::Split, "compare_exchange"},
+        "data race"
+    );
+}
+TEST(RingMutant, RoomWithoutAcquireAfterAllWereTakenBack) {
+    expect_found(
+        all_of_a_full_one(), {"public_ring.hpp", "room", Change::NoAcquire}, "claimed read"
     );
 }
 
