@@ -16,7 +16,8 @@
 #include <weft/sleep.hpp>
 #include <weft/task.hpp>
 
-#include "fiber/slab_table.hpp"
+#include "fiber/stack.hpp"
+#include "sched/own_stack.hpp"
 #include "support/runtime_fixture.hpp"
 #include "support/text_of.hpp"
 
@@ -48,11 +49,6 @@ template <class F>
 auto run_alone(F f) {
     const WithoutHops without_hops;
     return weft::run([&f] { return await(spawn(std::move(f))); }, of_one_worker());
-}
-
-/// The stack on which the caller stands.
-[[gnu::noinline]] const rt::Stack* own_stack() {
-    return rt::find_stack(__builtin_frame_address(0));
 }
 
 /// The message of the CancelledError that `f` throws.
@@ -162,6 +158,20 @@ std::vector<Family> families() {
     return all;
 }
 INSTANTIATE_TEST_SUITE_P(Each, Children, ::testing::ValuesIn(families()));
+
+// Goal: where nothing waits for the loop, more of them are called in a row than it runs in a turn: here the 64th
+// is not refused.
+TEST(InPlaceAlone, NoTurnIsMadeForNobody) {
+    std::size_t most = 0;
+    constexpr std::size_t kChildren = 100;
+    constexpr int kTries = 50;  // the loop looks around every 100 microseconds
+    for (int i = 0; i < kTries && most < kChildren; ++i) {
+        most = std::max(most, count(called_of({kChildren, Order::AsSpawned}), 0));
+    }
+    if (!kAsan && !kTsan) {
+        EXPECT_EQ(most, kChildren);
+    }
+}
 
 // Goal: with others who may take them, each runs once, and its result is the right one.
 TEST_P(InPlace, ChildrenInAnyOrder) {
@@ -431,6 +441,32 @@ TEST_P(InPlace, AChildOfTheMiddleWaits) {
         });
         await(parent);
     });
+}
+
+// Goal: one that has begun cannot be called; but it goes on next, before those that are older.
+TEST(InPlaceAlone, OneThatHasBegunIsNext) {
+    for (const std::size_t which : {std::size_t{0}, kMiddle, kMany - 1}) {
+        run_alone([which] {
+            std::vector<std::size_t> went_on;
+            std::vector<Task<void>> children;
+            for (std::size_t i = 0; i < kMany; ++i) {
+                children.push_back(spawn([&went_on, i] {
+                    yield();
+                    went_on.push_back(i);
+                }));
+            }
+            yield();  // they have all begun
+            ASSERT_TRUE(went_on.empty());
+            await(children[which]);
+            const auto at = std::find(went_on.begin(), went_on.end(), which);
+            EXPECT_LE(at - went_on.begin(), 1);  // after some in a row the oldest has its turn
+            for (const Task<void>& child : children) {
+                await(child);
+            }
+            std::sort(went_on.begin(), went_on.end());
+            EXPECT_EQ(went_on, in(Order::AsSpawned, kMany));
+        });
+    }
 }
 
 // Goal: one that was cancelled before it began, wherever it stands, is never begun by the one who awaits it.

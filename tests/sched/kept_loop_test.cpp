@@ -13,6 +13,7 @@
 #include <weft/runtime.hpp>
 #include <weft/sleep.hpp>
 
+#include "sched/own_stack.hpp"
 #include "sched/worker.hpp"
 #include "support/runtime_fixture.hpp"
 
@@ -72,37 +73,109 @@ private:
     std::atomic<int> on_loop_0_{0};
 };
 
+/// Keeps all loops but the first until release().
+class OthersKept {
+public:
+    explicit OthersKept(Runtime& runtime) : all_kept_(runtime.workers()) {
+        for (int i = 1; i < runtime.workers(); ++i) {
+            keepers_.push_back(runtime.loop(i).create_task([this] {
+                all_kept_.count_down();
+                released_.wait();
+            }));
+        }
+    }
+    /// Returns when they are.
+    void wait() { all_kept_.arrive_and_wait(); }
+    void release() { released_.count_down(); }
+    void wait_for_end() const {
+        for (const Task<void>& keeper : keepers_) {
+            keeper.wait();
+        }
+    }
+
+private:
+    std::latch all_kept_;
+    std::latch released_{1};
+    std::vector<Task<void>> keepers_;
+};
+
+/// How many tasks of the running loop thieves see, but for the newest.
+std::size_t seen_by_thieves() {
+    return static_cast<rt::Worker&>(*get_running_loop().sink()).ring().size();
+}
+
 // Goal: all of them run on the other loops while the one that has them is kept. Those are kept, too, until all
-// are where the first loop puts them.
+// are where the first loop puts them: half of them, but from 8 to 64, where thieves see them.
 TEST_P(KeptLoop, OthersRunAllThatItHas) {
     for (const std::size_t size : {1U, 5U, 9U, 20U, 300U, 2000U}) {
         Runtime runtime(options());
         runtime.start();
-        std::latch all_kept(runtime.workers());
-        std::latch spawned(1);
-        std::vector<Task<void>> keepers;
-        for (int i = 1; i < runtime.workers(); ++i) {
-            keepers.push_back(runtime.loop(i).create_task([&] {
-                all_kept.count_down();
-                spawned.wait();
-            }));
-        }
-        keepers.push_back(runtime.loop(0).create_task([&] {
+        OthersKept others(runtime);
+        auto keeper = runtime.loop(0).create_task([&] {
             Crowd crowd(size);
-            all_kept.arrive_and_wait();
+            others.wait();
             crowd.spawn_all();
-            spawned.count_down();
+            const std::size_t behind = size - 1;
+            const std::size_t seen = seen_by_thieves();
+            EXPECT_LE(seen, std::clamp<std::size_t>(behind / 2, 8, 64)) << size;
+            if (runtime.metrics().total().rescued == 0) {
+                EXPECT_EQ(seen, std::min(behind, std::clamp<std::size_t>(behind / 2, 8, 64)));
+            }
+            others.release();
             crowd.keep();
             EXPECT_EQ(crowd.on_loop_0(), 0) << size;
             crowd.expect_each_ran_once();
             crowd.await_all();
-        }));
-        for (const Task<void>& keeper : keepers) {
-            keeper.wait();
-            keeper.result();
-        }
+        });
+        others.wait_for_end();
+        keeper.wait();
+        keeper.result();
         if (size >= 300) {
             EXPECT_GT(runtime.metrics().loops.at(0).rescued, size / 3) << size;
+        }
+    }
+}
+
+/// Awaits children, the oldest first or the newest, while nobody takes any; returns how many were not called.
+std::size_t not_called(Runtime& runtime, std::size_t size, bool oldest_first) {
+    OthersKept others(runtime);
+    auto parent = runtime.loop(0).create_task([&, size, oldest_first] {
+        others.wait();
+        return await(spawn([size, oldest_first] {
+            std::size_t called = 0;
+            std::vector<Task<void>> children;
+            for (std::size_t i = 0; i < size; ++i) {
+                children.push_back(spawn([&called, parents = own_stack()] {
+                    called += own_stack() == parents ? 1U : 0U;
+                }));
+            }
+            if (!oldest_first) {
+                std::reverse(children.begin(), children.end());
+            }
+            for (const Task<void>& child : children) {
+                await(child);
+            }
+            return size - called;
+        }));
+    });
+    parent.wait();
+    others.release();
+    others.wait_for_end();
+    return parent.result();
+}
+
+// Goal: what thieves see and have not taken is called, too: the oldest, and any when there is nothing else.
+TEST_P(KeptLoop, CallsWhatThievesHaveLeft) {
+    Runtime runtime(options());
+    runtime.start();
+    for (const std::size_t size : {2U, 6U, 20U, 60U}) {
+        for (const bool oldest_first : {true, false}) {
+            std::size_t fewest = size;
+            constexpr int kTries = 20;  // a loop that got no core was rescued in some
+            for (int i = 0; i < kTries && fewest != 0; ++i) {
+                fewest = std::min(fewest, not_called(runtime, size, oldest_first));
+            }
+            EXPECT_EQ(fewest, 0U) << size << (oldest_first ? " in order" : " in reverse");
         }
     }
 }

@@ -138,7 +138,7 @@ TEST(WalkFairness, DoesNotStarveTimers) {
     with_walk([](Walk& walk) {
         walk.run([&] {
             Loop& loop = get_running_loop();
-            const auto when = loop.time() + std::chrono::milliseconds(1);
+            const auto when = loop.time() + std::chrono::microseconds(20);
             loop.call_at(when, [&] { walk.arrived(); });
             while (loop.time() < when) {
                 // it is due when this child returns
@@ -147,6 +147,24 @@ TEST(WalkFairness, DoesNotStarveTimers) {
         });
         EXPECT_LE(walk.children_after(), 2 * kChildrenInATurn);
     });
+}
+
+// Goal: so has whoever stops the loop.
+TEST(WalkFairness, DoesNotStarveWhoStopsTheLoop) {
+    for (int i = 0; i < scaled(40); ++i) {
+        Loop loop;
+        Walk walk;
+        auto walker = loop.create_task([&] {
+            walk.run([&] {
+                loop.stop();
+                walk.count_from_here();
+            });
+        });
+        loop.run_forever();
+        walk.arrived();
+        EXPECT_LE(walk.children_after(), 2 * kChildrenInATurn);
+        loop.run_until_complete(walker);
+    }
 }
 
 // Goal: so have bytes that arrive, at the next visit to the reactor.
