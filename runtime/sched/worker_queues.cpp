@@ -230,7 +230,7 @@ TaskState* Worker::take_stealable() noexcept {
 /// Whether nothing waits for this loop to come round but more of the same.
 bool Worker::turn_can_wait() noexcept {
     if (simulation_ != nullptr || pinned_popped_ != pinned_pushed_ || !mailbox_.looks_empty() ||
-        !timers_.none() || !scheduler_.inbox().looks_empty() || stopping_.load(relaxed) ||
+        deadline_is_due() || !scheduler_.inbox().looks_empty() || stopping_.load(relaxed) ||
         ticks_now() - last_poll_ > poll_every_) {
         return false;
     }

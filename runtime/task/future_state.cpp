@@ -94,7 +94,7 @@ bool wait_as_thread(
 
 /// A child that nobody has started, that is ready here, and that may go wherever the waiting task may,
 /// is called instead of waited for. Where the stack has no room for that it runs next, on another one: a
-/// tree of tasks is walked in depth either way, so that no more of them wait than it is deep.
+/// tree of tasks is walked in depth either way, but for what fairness to others begins beside it.
 bool may_call_in_place(rt::Carrier& carrier, TaskState& self, FutureState& future) noexcept {
     if (!future.is_task() || self.pinned() || self.sleep.cancel_marked()) {
         return false;
