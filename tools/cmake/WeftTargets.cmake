@@ -8,6 +8,9 @@ set(WEFT_CODE_FLAGS
     # A frame larger than a page touches each of its pages, so it cannot step over the guard.
     -fstack-clash-protection
 )
+if(WEFT_SWITCH STREQUAL boost)
+    list(APPEND WEFT_CODE_FLAGS -DWEFT_BOOST_SWITCH)
+endif()
 set(WEFT_SANITIZER_FLAGS)
 if(WEFT_SANITIZER)
     list(JOIN WEFT_SANITIZER , names)
