@@ -6,7 +6,7 @@ namespace weft::rt {
 // the read itself. Of the first, current_carrier()'s asm knows the name, and which model it is.
 extern thread_local Carrier* carrier_of_thread asm("weft_carrier_of_thread");
 [[gnu::tls_model("initial-exec"),
-  gnu::visibility("hidden"),
+  gnu::visibility("default"),
   gnu::used]] thread_local Carrier* carrier_of_thread = nullptr;
 
 namespace {
