@@ -153,10 +153,31 @@ bool may_call_in_place(rt::Carrier& carrier, TaskState& self, FutureState& futur
 
 }  // namespace
 
+bool FutureState::try_add_ref() noexcept {
+    std::uint32_t references = references_.load(relaxed);
+    while (references != 0) {
+        if (references_.compare_exchange_weak(references, references + 1, acq_rel, relaxed)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void FutureState::finish(Status status) noexcept {
-    const auto finished = word_.finish(status);
-    if (finished.kept) {
-        tell(finished.waiting);
+    const auto done = static_cast<std::uintptr_t>(status);
+    std::uintptr_t waiting = word_.load(relaxed);
+    bool kept = false;
+    do {
+        if (waiting != 0 && !kept) {
+            add_ref();
+            kept = true;
+        }
+        // acq_rel: what each subscriber wrote is seen here, and the result by who finds it done.
+    } while (!word_.compare_exchange_weak(waiting, done, acq_rel, relaxed));
+    if (waiting != 0) {
+        tell(waiting);
+    }
+    if (kept) {
         release();
     }
 }
@@ -179,19 +200,25 @@ void FutureState::tell(std::uintptr_t chain) noexcept {
 }
 
 bool FutureState::subscribe(Listener& listener) noexcept {
-    return word_.subscribe(
-        reinterpret_cast<std::uintptr_t>(&listener),
-        // SAFETY: what is linked there came from here.
-        [&listener](std::uintptr_t older) { listener.next = reinterpret_cast<Listener*>(older); }
-    );
+    std::uintptr_t word = word_.load(acquire);  // finish's CAS
+    for (;;) {
+        if (is_done(word)) {
+            return false;
+        }
+        listener.next = reinterpret_cast<Listener*>(word & ~kCancelNoted);
+        const auto mine = reinterpret_cast<std::uintptr_t>(&listener);
+        if (word_.compare_exchange_weak(word, mine | (word & kCancelNoted), acq_rel, acquire)) {
+            return true;
+        }
+    }
 }
 
 void FutureState::forget_waiter(const TaskState& task) noexcept {
     for (;;) {
-        // Others may subscribe meanwhile, which changes the first only.
-        const std::uintptr_t newest = word_.waiting();
+        // acquire: subscribe's CAS. Others may subscribe meanwhile, which changes the first only.
+        std::uintptr_t word = word_.load(acquire);
         Listener* before = nullptr;
-        auto* listener = reinterpret_cast<Listener*>(newest);
+        auto* listener = reinterpret_cast<Listener*>(word & ~kCancelNoted);
         while (listener != nullptr && (listener->fire != &TaskListener::on_done ||
                                        &static_cast<TaskListener*>(listener)->task != &task)) {
             before = listener;
@@ -204,7 +231,8 @@ void FutureState::forget_waiter(const TaskState& task) noexcept {
             before->next = listener->next;
             return;
         }
-        if (word_.replace_newest(newest, reinterpret_cast<std::uintptr_t>(listener->next))) {
+        const auto next = reinterpret_cast<std::uintptr_t>(listener->next);
+        if (word_.compare_exchange_strong(word, next | (word & kCancelNoted), acq_rel, relaxed)) {
             return;
         }
     }
@@ -348,7 +376,9 @@ std::exception_ptr FutureState::take_error() {
 void FutureState::end() noexcept {
     // The last owner, so nobody else looks. Only done-callbacks can be left: who waits holds a
     // reference.
-    tell(word_.waiting());
+    if (const std::uintptr_t word = word_.load(relaxed); !is_done(word)) {
+        tell(word & ~kCancelNoted);
+    }
     if (error_is_unseen()) {
         rt::report_unseen_error(*this, error_);
     }

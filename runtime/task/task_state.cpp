@@ -46,10 +46,11 @@ static_assert(sizeof(TaskState) == TaskState::kRecordBytes);
 
 TaskState::TaskState() noexcept
     : FutureState(kFreeRecord, nullptr, nullptr, true), Runnable(Kind::Task) {
-    word_.retire();
+    references_.store(0, relaxed);
 }
 
 void TaskState::prepare(const TaskSpec& spec, void* body, Sink* loop) noexcept {
+    word_.store(0, relaxed);
     error_seen_.store(false, relaxed);
     result_taken_.store(false, relaxed);
     operations_ = &spec.operations;
@@ -107,13 +108,14 @@ void TaskState::run() noexcept {
     body_operations().drop_callable(value_);
     rt::current_carrier()->counters.tasks_finished.add();
     end_body(status);
+    release();
 }
 
 /// finish(), and asyncio's cancel_at_end: a task that is cancelled in its last step, when nothing
 /// of it suspends any more, is cancelled. Also where the canceller is another thread: who was told
 /// that the task is asked to end is never shown its value.
 ///
-///   the task, here (finish_task)            its canceller (note_cancel, note_for_end)
+///   the task, here                          its canceller (note_cancel, note_for_end)
 ///   1  word: takes bit 2 out, if it is in   1  marks the sleep word
 ///   2  looks for the mark                   2  word: puts bit 2 in, unless the task is done
 ///   3  CAS of the word: done, if it is as 1 left it, else again from 1
@@ -123,30 +125,38 @@ void TaskState::run() noexcept {
 /// takes it out: an acquire of the canceller's release), unless somebody has taken that meanwhile,
 /// whom it was thrown to. The bit is taken out, or a second canceller would leave the word as it was.
 ///
-/// The runtime's reference goes in the same step, or after those who wait have been told.
+/// It needs no reference of its own, as finish() does, to tell others: the runtime's is dropped
+/// after it.
 [[gnu::always_inline]] inline void TaskState::end_body(Status status) noexcept {
-    const auto finished = word_.finish_task([this, &status] {
+    std::uintptr_t waiting = word_.load(acquire);
+    do {
+        if ((waiting & kCancelNoted) != 0) [[unlikely]] {
+            waiting = word_.fetch_and(~kCancelNoted, acq_rel) & ~kCancelNoted;
+        }
         if (status == Status::Value && sleep.cancel_marked()) [[unlikely]] {
             body_operations().drop_result(value_);
             status = Status::Cancelled;
         }
-        return status;
-    });
-    if (finished.kept) {
-        tell(finished.waiting);
-        release();
-    } else if (finished.last) {
-        end();
+        // acq_rel: as finish's.
+    } while (
+        !word_.compare_exchange_weak(waiting, static_cast<std::uintptr_t>(status), acq_rel, acquire)
+    );
+    if (waiting != 0) {
+        tell(waiting);
     }
 }
 
 /// For one who has marked it as cancelled: false when that came too late.
 bool TaskState::note_for_end() noexcept {
-    if (word_.note_cancel()) {
-        return true;
-    }
-    mark_error_seen();  // as where it was found done at once
-    return status() == Status::Cancelled;
+    std::uintptr_t word = word_.load(relaxed);
+    do {
+        if (is_done(word)) {
+            mark_error_seen();  // as where it was found done at once
+            return static_cast<Status>(word) == Status::Cancelled;
+        }
+        // release: the mark
+    } while (!word_.compare_exchange_weak(word, word | kCancelNoted, rt::release, relaxed));
+    return true;
 }
 
 /// The message that the CancelledError will have, which the task has not thrown yet: the last one
@@ -453,8 +463,8 @@ void abandon_draft(FutureState& state) noexcept {
     if (rt::Carrier* const carrier = rt::current_carrier(); carrier != nullptr) {
         carrier->counters.tasks_spawned.add();
     }
-    // The maker's handle and the runtime's own.
-    word_.begin(2);
+    // The maker's handle and the runtime's own. release: one who walks the records sees it whole.
+    references_.store(2, rt::release);
 }
 
 void start_task(FutureState& state) noexcept {

@@ -16,6 +16,249 @@ using rt::acquire;
 using rt::relaxed;
 using rt::release;
 
+// ---- FutureState::subscribe, finish and tell (runtime/task/future_state.cpp)
+
+struct Listener {
+    Plain<Listener*> next{nullptr};
+    int told = 0;
+};
+
+struct Orders {
+    std::memory_order subscribe = acq_rel;
+    std::memory_order subscribe_fails = acquire;
+    std::memory_order finish = acq_rel;
+    bool keep = true;        // false: a bug
+    bool two_steps = false;  // bug: it is done before the listeners are taken
+};
+
+struct Future {
+    explicit Future(Orders given) : orders(given) {}
+
+    bool subscribe(Listener& listener) {
+        static_cast<void>(static_cast<int>(memory));
+        Listener* newest = word.load(orders.subscribe_fails);
+        for (;;) {
+            if (newest == &done_mark) {
+                return false;
+            }
+            listener.next = newest;
+            if (word.compare_exchange_weak(
+                    newest, &listener, orders.subscribe, orders.subscribe_fails
+                )) {
+                return true;
+            }
+        }
+    }
+    void finish() {
+        result = 42;
+        if (orders.two_steps) {
+            status.store(1, release);
+        }
+        Listener* waiting = word.load(relaxed);
+        bool kept = false;
+        do {
+            static_cast<void>(static_cast<int>(memory));
+            if (waiting != nullptr && !kept && orders.keep) {
+                references.fetch_add(1, relaxed);
+                kept = true;
+            }
+        } while (!word.compare_exchange_weak(waiting, &done_mark, orders.finish, relaxed));
+        for (Listener* one = waiting; one != nullptr;) {
+            Listener* const next = one->next;
+            static_cast<void>(static_cast<int>(memory));  // a listener may look at the future
+            require(++one->told == 1, "a listener is told once");
+            one = next;
+        }
+        if (kept) {
+            drop();
+        }
+    }
+    /// A handle that goes; the last one frees the memory.
+    void drop() {
+        if (references.fetch_sub(1, acq_rel) == 1) {
+            memory = 0;
+        }
+    }
+
+    const Orders orders;
+    Listener done_mark;
+    Atomic<Listener*> word{nullptr};
+    Atomic<int> status{0};  // only of the bug that has one
+    Atomic<int> references{1};
+    Plain<int> memory{1};
+    Plain<int> result{0};
+    std::array<Listener, 2> subscribers;
+};
+
+Scenario future(Orders orders, int subscribers) {
+    return [=](Execution& run) {
+        auto& state = run.make<Future>("future", orders);
+        run.thread("finisher", [&state] { state.finish(); });
+        static constexpr std::array kNames{"subscriber 0", "subscriber 1"};
+        for (std::size_t i = 0; i < static_cast<std::size_t>(subscribers); ++i) {
+            run.thread(kNames[i], [&state, i] {
+                if (state.subscribe(state.subscribers[i])) {
+                    return;
+                }
+                require(state.result == 42, "who comes too late finds the result");
+                state.subscribers[i].told = 1;
+            });
+        }
+        run.at_end([&state, subscribers] {
+            for (std::size_t i = 0; i < static_cast<std::size_t>(subscribers); ++i) {
+                require(state.subscribers[i].told == 1, "everybody learns of the end");
+            }
+        });
+    };
+}
+
+/// The finisher has no handle of its own: the owner drops the only one as soon as it is done, though
+/// somebody has yet to be told.
+Scenario dropped_when_done(Orders orders, bool with_subscriber) {
+    return [=](Execution& run) {
+        auto& state = run.make<Future>("future", orders);
+        run.thread("finisher", [&state] { state.finish(); });
+        run.thread("owner", [&state, orders, with_subscriber] {
+            if (with_subscriber) {
+                static_cast<void>(state.subscribe(state.subscribers[0]));
+            }
+            const auto done = [&] {
+                return orders.two_steps ? state.status.load(acquire) == 1
+                                        : state.word.load(acquire) == &state.done_mark;
+            };
+            while (!done()) {
+                pass();
+            }
+            require(state.result == 42, "who finds it done finds the result");
+            state.drop();
+        });
+    };
+}
+
+TEST(Listeners, OneSubscriber) {
+    expect_holds(future({}, 1));
+}
+TEST(Listeners, TwoSubscribers) {
+    expect_holds(future({}, 2));
+}
+TEST(Listeners, DroppedWhenDone) {
+    expect_holds(dropped_when_done({}, false));
+    expect_holds(dropped_when_done({}, true));
+}
+TEST(ListenersMutant, SubscribeWithoutRelease) {
+    expect_found(future({.subscribe = acquire}, 1), "data race");
+}
+TEST(ListenersMutant, LateSubscriberWithoutAcquire) {
+    expect_found(future({.subscribe_fails = relaxed}, 1), "data race");
+}
+TEST(ListenersMutant, FinishWithoutAcquire) {
+    expect_found(future({.finish = release}, 2), "data race");
+}
+TEST(ListenersMutant, FinishWithoutRelease) {
+    expect_found(dropped_when_done({.finish = acquire}, false), "data race");
+}
+TEST(ListenersMutant, DoneBeforeTheListenersAreTaken) {
+    expect_found(dropped_when_done({.two_steps = true}, false), "data race");
+}
+TEST(ListenersMutant, TellsWithoutAReference) {
+    expect_found(dropped_when_done({.keep = false}, true), "data race");
+}
+
+// ---- TaskState::end_body and note_for_end (runtime/task/task_state.cpp)
+
+enum class EndBug { None, NoNote, MarkSeenFirst, BitStays, NoteFirst, NoteWithoutRelease };
+
+/// A task in its last step, which is cancelled; or had been, when it took the mark.
+struct Ending {
+    static constexpr int kNoted = 4;
+    static constexpr int kValue = 1;
+    static constexpr int kCancelled = 3;
+    Atomic<int> mark{0};
+    Atomic<int> word{0};
+    bool told = false;  // the last canceller was told that the task is asked to end
+    int thrown = 0;     // the marks of those whose error was thrown, and swallowed
+
+    void end(EndBug bug) {
+        if (toss() && mark.load(relaxed) != 0) {
+            thrown = mark.exchange(0, acq_rel);
+        }
+        const bool early = mark.load(relaxed) != 0;
+        int waiting = word.load(acquire);
+        int status = kValue;
+        do {
+            if ((waiting & kNoted) != 0 && bug != EndBug::BitStays) {
+                waiting = word.fetch_and(~kNoted, acq_rel) & ~kNoted;
+            }
+            const bool marked = bug == EndBug::MarkSeenFirst ? early : mark.load(relaxed) != 0;
+            status = marked ? kCancelled : kValue;
+        } while (!word.compare_exchange_weak(waiting, status, acq_rel, acquire));
+    }
+    void cancel(EndBug bug, int mine) {
+        if (bug != EndBug::NoteFirst) {
+            mark.fetch_or(mine, acq_rel);
+        }
+        const bool noted = bug == EndBug::NoNote || note(bug);
+        if (bug == EndBug::NoteFirst) {
+            mark.fetch_or(mine, acq_rel);
+        }
+        told = noted;
+    }
+    bool note(EndBug bug) {
+        int old = word.load(relaxed);
+        const std::memory_order order = bug == EndBug::NoteWithoutRelease ? relaxed : release;
+        do {
+            if (old == kValue || old == kCancelled) {
+                return old == kCancelled;
+            }
+        } while (!word.compare_exchange_weak(old, old | kNoted, order, relaxed));
+        return true;
+    }
+};
+
+/// `cancellers` come one after the other, against the task's end.
+Scenario last_step(EndBug bug, int cancellers) {
+    return [=](Execution& run) {
+        auto& state = run.make<Ending>("task");
+        run.thread("task", [&state, bug] { state.end(bug); });
+        run.thread("canceller", [&state, bug, cancellers] {
+            for (int i = 0; i < cancellers; ++i) {
+                state.cancel(bug, 1 << i);
+            }
+        });
+        run.at_end([&state, cancellers] {
+            const int end = state.word.load(relaxed);
+            require(
+                !state.told || (state.thrown & 1 << (cancellers - 1)) != 0 ||
+                    end == Ending::kCancelled,
+                "who was told that it is asked to end is not shown its value"
+            );
+            require(end != Ending::kCancelled || state.told, "who asked first is told so");
+        });
+    };
+}
+
+TEST(LastStep, OneCanceller) {
+    expect_holds(last_step(EndBug::None, 1));
+}
+TEST(LastStep, TwoCancellers) {
+    expect_holds(last_step(EndBug::None, 2));
+}
+TEST(LastStepMutant, MarksOnly) {
+    expect_found(last_step(EndBug::NoNote, 1), "not shown");
+}
+TEST(LastStepMutant, LooksForTheMarkFirst) {
+    expect_found(last_step(EndBug::MarkSeenFirst, 1), "not shown");
+}
+TEST(LastStepMutant, TheBitStays) {
+    expect_found(last_step(EndBug::BitStays, 2), "not shown");
+}
+TEST(LastStepMutant, NotesBeforeItMarks) {
+    expect_found(last_step(EndBug::NoteFirst, 1), "not shown");
+}
+TEST(LastStepMutant, NoteWithoutRelease) {
+    expect_found(last_step(EndBug::NoteWithoutRelease, 1), "not shown");
+}
+
 // ---- Readiness: the hint against the edge (runtime/reactor/descriptor.hpp, epoll.cpp: perform)
 
 enum class HintBug { None, TakeAfterTheCall, NoSetAfterMore };

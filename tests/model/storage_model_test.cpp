@@ -20,6 +20,85 @@ using rt::release;
 constexpr std::array kUsers{"user 0", "user 1", "user 2"};
 constexpr Limits kTwo{.preemptions = 2, .stale_reads = 2};
 
+// ---- references of a record: try_add_ref, release, begin (future_state.cpp, task_state.cpp), against
+//      one who walks the records (record_pool.cpp: RecordWalk)
+
+enum class RecordBug { None, AddRefAnyway, ReleaseWithoutOrder, BeginWithoutRelease };
+
+struct Record {
+    Atomic<std::uint32_t> references{1};
+    Plain<int> body{1};
+    ModelSpinLock shelf;
+    int lives = 1;
+
+    bool try_add_ref(RecordBug bug) {
+        std::uint32_t count = references.load(relaxed);
+        while (count != 0 || bug == RecordBug::AddRefAnyway) {
+            if (references.compare_exchange_weak(count, count + 1, acq_rel, relaxed)) {
+                return true;
+            }
+        }
+        return false;
+    }
+    /// The last one retires it, and its next owner begins.
+    void drop(RecordBug bug, int most_lives) {
+        const bool ordered = bug != RecordBug::ReleaseWithoutOrder;
+        if (references.fetch_sub(1, ordered ? acq_rel : relaxed) != 1) {
+            return;
+        }
+        body = 0;
+        shelf.lock();
+        shelf.unlock();
+        if (lives < most_lives) {
+            ++lives;
+            body = lives;
+            references.store(1, bug == RecordBug::BeginWithoutRelease ? relaxed : release);
+        }
+    }
+};
+
+Scenario record(RecordBug bug, int walkers, int lives) {
+    return [=](Execution& run) {
+        auto& state = run.make<Record>("record");
+        run.thread("owner", [&state, bug, lives] {
+            for (int i = 0; i < lives; ++i) {
+                if (state.lives == i + 1) {
+                    state.drop(bug, lives);
+                }
+            }
+        });
+        for (std::size_t i = 0; i < static_cast<std::size_t>(walkers); ++i) {
+            run.thread(kUsers[i], [&state, bug, lives] {
+                if (state.try_add_ref(bug)) {
+                    require(state.body != 0, "what is referred to is alive");
+                    state.drop(bug, lives);
+                }
+            });
+        }
+    };
+}
+
+TEST(RecordModel, OneWalker) {
+    expect_holds(record(RecordBug::None, 1, 1));
+    expect_holds(record(RecordBug::None, 1, 2));
+}
+TEST(RecordModel, TwoWalkers) {
+    expect_holds(record(RecordBug::None, 2, 1));
+    expect_holds(record(RecordBug::None, 2, 2));
+}
+TEST(RecordModel, ThreeWalkers) {
+    expect_holds(record(RecordBug::None, 3, 1));
+}
+TEST(RecordModelMutant, AddRefAnyway) {
+    expect_found(record(RecordBug::AddRefAnyway, 1, 1), "");
+}
+TEST(RecordModelMutant, ReleaseWithoutOrder) {
+    expect_found(record(RecordBug::ReleaseWithoutOrder, 1, 1), "data race");
+}
+TEST(RecordModelMutant, BeginWithoutRelease) {
+    expect_found(record(RecordBug::BeginWithoutRelease, 1, 2), "data race");
+}
+
 // ---- the slab table (runtime/fiber/slab_table.cpp): who asks takes no lock
 
 enum class TableBug { None, BeginFirst, UsedFirst, NoSecondLook };
