@@ -2,9 +2,16 @@
 
 #include <cstddef>
 
-#include "base/check.hpp"
 #include "fiber/sanitizer.hpp"
 #include "fiber/stack.hpp"
+
+#if defined(__x86_64__) && !defined(WEFT_BOOST_SWITCH)
+#define WEFT_OWN_SWITCH 1
+#include "fiber/switch_x86_64.hpp"
+#else
+#define WEFT_OWN_SWITCH 0
+#include "fiber/switch_boost.hpp"
+#endif
 
 // The only stack switch in weft (R11), and the place where the sanitizers are told of it. What is below
 // it is Boost.Context's (switch_boost.hpp), or, on x86-64 unless WEFT_SWITCH is boost, weft's own.
@@ -23,18 +30,6 @@ using Context = void*;
 /// same thread. Its argument may lie on the stack that was left, and must be copied before the
 /// commit publishes that stack to others (R4). It may not suspend or throw.
 using Commit = void (*)(void* argument) noexcept;
-
-}  // namespace weft::rt
-
-#if defined(__x86_64__) && !defined(WEFT_BOOST_SWITCH)
-#define WEFT_OWN_SWITCH 1
-#include "fiber/switch_x86_64.hpp"
-#else
-#define WEFT_OWN_SWITCH 0
-#include "fiber/switch_boost.hpp"
-#endif
-
-namespace weft::rt {
 
 /// Says that `from` is being left for `target`; a null `from` is left for good, and the fake frames
 /// that ASan keeps for it are freed.

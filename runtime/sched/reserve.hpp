@@ -74,19 +74,18 @@ public:
         return true;
     }
 
-    /// Puts what `next()` gives, `count` times, before all others, the oldest last: the array has room for it.
-    template <class Next>
-    void put_first(std::size_t count, Next next) noexcept {
+    /// Puts before all others what `fill(places, room)` writes, at most `room`, oldest first; it returns how
+    /// many. Under the lock, as a rescuer without memory puts back what it took.
+    template <class Fill>
+    void put_first(Fill fill) noexcept {
         const std::lock_guard lock(lock_);
-        for (std::size_t i = 0; i < count; ++i) {
-            place(--head_, *next());
+        std::array<T*, kCapacity> added;  // NOLINT: filled by fill
+        const std::size_t room = chain_.empty() ? kCapacity - width() : 0;
+        const std::size_t count = fill(added.data(), room);
+        for (std::size_t i = count; i-- > 0;) {
+            place(--head_, *added[i]);
         }
         add(count);
-    }
-    /// How many put_first() has room for.
-    [[nodiscard]] std::size_t room_before() noexcept {
-        const std::lock_guard lock(lock_);
-        return chain_.empty() ? kCapacity - width() : 0;
     }
 
     // ---- the rescuer

@@ -46,9 +46,12 @@ void Worker::push_back(TaskState& task) noexcept {
 /// some is of no use to them.
 void Worker::publish() noexcept {
     const std::size_t kept = reserve_.size();
+    if (!shared_ || kept == 0) {
+        return;
+    }
     const std::size_t open = ring_.size();
     const std::size_t wanted = std::clamp((open + kept) / 2, kPublicAtLeast, kPublicAtMost);
-    if (!shared_ || kept == 0 || open >= wanted) {
+    if (open >= wanted) {
         return;
     }
     reserve_.take(wanted - open, [this](std::size_t count, auto take) {
@@ -240,9 +243,9 @@ bool Worker::turn_can_wait() noexcept {
 
 /// What thieves have left becomes this loop's own again, before what it has kept.
 void Worker::take_ring_back() noexcept {
-    std::array<TaskState*, Ring::kCapacity> taken;  // NOLINT: filled by take_all
-    std::size_t count = ring_.take_all(taken.data(), reserve_.room_before());
-    reserve_.put_first(count, [&taken, &count] { return taken[--count]; });
+    reserve_.put_first([this](TaskState** places, std::size_t room) {
+        return ring_.take_all(places, room);
+    });
 }
 
 /// Takes a task out of where it waits on this loop, if it does.

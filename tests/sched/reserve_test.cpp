@@ -87,10 +87,23 @@ protected:
     }
     /// Puts these before all others, in this order.
     void put_first(int first, int last) {
-        int next = last;
-        reserve.put_first(static_cast<std::size_t>(last - first + 1), [&] {
-            return &item(next--);
+        reserve.put_first([&](Item** places, std::size_t room) {
+            const std::vector<int> added = numbers(first, last);
+            EXPECT_LE(added.size(), room);
+            std::transform(added.begin(), added.end(), places, [&](int number) {
+                return &item(number);
+            });
+            return added.size();
         });
+    }
+    /// How many put_first() has room for.
+    std::size_t room_before() {
+        std::size_t found = 0;
+        reserve.put_first([&found](Item** /*places*/, std::size_t room) {
+            found = room;
+            return std::size_t{0};
+        });
+        return found;
     }
 
     rt::Reserve<Item, Link> reserve{GetParam()};
@@ -108,7 +121,7 @@ TEST_P(ReserveTest, IsEmptyAtFirst) {
     EXPECT_FALSE(take_this(0));
     EXPECT_EQ(take(3), std::vector<int>());
     EXPECT_TRUE(reserve.take_all().empty());
-    EXPECT_EQ(reserve.room_before(), kArray);
+    EXPECT_EQ(room_before(), kArray);
     EXPECT_EQ(rest(), std::vector<int>());
 }
 
@@ -126,7 +139,7 @@ TEST_P(ReserveTest, GivesTheOldestFirstWhenThereAreMany) {
 
 TEST_P(ReserveTest, SpillsOnlyWhenTheArrayIsFull) {
     EXPECT_EQ(push(0, kArray - 1), 0U);
-    EXPECT_EQ(reserve.room_before(), 0U);
+    EXPECT_EQ(room_before(), 0U);
     EXPECT_EQ(push(kArray, kArray), kKept);
     EXPECT_EQ(reserve.size(), kArray + 1);
     EXPECT_EQ(rest(), numbers(0, kArray));
@@ -222,21 +235,21 @@ TEST_P(ReserveTest, NumbersWrapAroundInAFullArray) {
 // What is taken at either end makes room, with the places that were empty beside it.
 TEST_P(ReserveTest, EmptyPlacesAtTheEndsAreRoom) {
     push(0, 99);
-    ASSERT_EQ(reserve.room_before(), kArray - 100);
+    ASSERT_EQ(room_before(), kArray - 100);
     for (const int gone : {1, 2, 3, 96, 97, 98}) {
         EXPECT_TRUE(take_this(gone));
-        EXPECT_EQ(reserve.room_before(), kArray - 100) << "an empty place in the middle";
+        EXPECT_EQ(room_before(), kArray - 100) << "an empty place in the middle";
     }
     EXPECT_TRUE(take_this(99));
-    EXPECT_EQ(reserve.room_before(), kArray - 96);
+    EXPECT_EQ(room_before(), kArray - 96);
     EXPECT_TRUE(take_this(0));
-    EXPECT_EQ(reserve.room_before(), kArray - 92);
+    EXPECT_EQ(room_before(), kArray - 92);
     EXPECT_TRUE(take_this(5));
     ASSERT_EQ(reserve.pop(), &item(4));
-    EXPECT_EQ(reserve.room_before(), kArray - 90);
+    EXPECT_EQ(room_before(), kArray - 90);
     EXPECT_EQ(reserve.size(), 90U);
     EXPECT_EQ(rest(), numbers(6, 95));
-    EXPECT_EQ(reserve.room_before(), kArray);
+    EXPECT_EQ(room_before(), kArray);
 }
 
 TEST_P(ReserveTest, EmptyPlacesAreNotSpilled) {
@@ -267,13 +280,13 @@ TEST_P(ReserveTest, SpillsOverEmptyPlacesUpToTheNextOne) {
     }
     EXPECT_EQ(push(256, 256), 1U);  // of the older half only the first was left
     EXPECT_TRUE(take_this(0));      // the oldest
-    EXPECT_EQ(reserve.room_before(), kArray - 57) << "what became the first is none";
+    EXPECT_EQ(room_before(), kArray - 57) << "what became the first is none";
     EXPECT_EQ(rest(), numbers(200, 256));
 }
 
 TEST_P(ReserveTest, OfTheChainItTakesTheOldestOnly) {
     push(0, 299);
-    EXPECT_EQ(reserve.room_before(), 0U) << "nothing may come before the chain";
+    EXPECT_EQ(room_before(), 0U) << "nothing may come before the chain";
     EXPECT_FALSE(take_this(1));
     EXPECT_FALSE(take_this(127));
     for (int i = 0; i < 100; ++i) {
@@ -293,7 +306,7 @@ TEST_P(ReserveTest, PutsBeforeAllOthers) {
     put_first(40, 49);
     put_first(0, 39);
     EXPECT_EQ(reserve.size(), 60U);
-    EXPECT_EQ(reserve.room_before(), kArray - 60);
+    EXPECT_EQ(room_before(), kArray - 60);
     for (const int gone : {0, 20, 39, 40, 49, 50}) {
         EXPECT_TRUE(take_this(gone)) << gone;
     }
@@ -319,9 +332,9 @@ TEST_P(ReserveTest, PutsIntoAnEmptyOne) {
 
 TEST_P(ReserveTest, PutsAsManyAsThereIsRoomFor) {
     push(200, 299);
-    ASSERT_EQ(reserve.room_before(), 156U);
+    ASSERT_EQ(room_before(), 156U);
     put_first(44, 199);
-    EXPECT_EQ(reserve.room_before(), 0U);
+    EXPECT_EQ(room_before(), 0U);
     EXPECT_TRUE(take_this(199));
     EXPECT_TRUE(take_this(200));
     EXPECT_EQ(push(300, 300), kKept);
@@ -363,7 +376,7 @@ TEST_P(ReserveTest, GivesAllOfThem) {
     }
     rt::IntrusiveFifo<Link> all = reserve.take_all();
     EXPECT_EQ(reserve.size(), 0U);
-    EXPECT_EQ(reserve.room_before(), kArray);
+    EXPECT_EQ(room_before(), kArray);
     std::vector<int> order;
     while (Link* const one = all.pop()) {
         order.push_back(static_cast<Item*>(one)->number);
@@ -456,13 +469,14 @@ TEST_P(ReserveTest, DoesWhatAListDoes) {
                 }
             });
         } else if (die == 98) {
-            const std::size_t room = reserve.room_before();
-            ASSERT_LE(room, model.chained == 0 ? kArray - model.all.size() : 0);
-            const std::size_t count = std::min({room, free.size(), below(300)});
-            reserve.put_first(count, [&] {
-                Item* const put = take_free();
-                model.all.push_front(put);
-                return put;
+            reserve.put_first([&](Item** places, std::size_t room) {
+                EXPECT_LE(room, model.chained == 0 ? kArray - model.all.size() : 0);
+                const std::size_t count = std::min({room, free.size(), below(300)});
+                for (std::size_t i = count; i-- > 0;) {
+                    places[i] = take_free();
+                    model.all.push_front(places[i]);
+                }
+                return count;
             });
         } else if (below(20) == 0) {
             rt::IntrusiveFifo<Link> all = reserve.take_all();
@@ -504,6 +518,24 @@ TEST(ReserveConcurrency, LoopAndRescuer) {
             std::this_thread::yield();
         }
     });
+    // The loop's ring, which it takes back: there may be less room than when it took them out.
+    const auto put_back_first = [&reserve] {
+        std::vector<Item*> ring;
+        reserve.take(200, [&ring](std::size_t count, auto next) {
+            for (std::size_t i = 0; i < count; ++i) {
+                ring.push_back(next());
+            }
+        });
+        reserve.put_first([&ring](Item** places, std::size_t room) {
+            const std::size_t count = std::min(room, ring.size());
+            std::copy_n(ring.end() - static_cast<std::ptrdiff_t>(count), count, places);
+            ring.resize(ring.size() - count);
+            return count;
+        });
+        for (Item* const rest : ring) {
+            reserve.push(*rest);
+        }
+    };
     auto random = random_engine();
     SCOPED_TRACE("seed " + std::to_string(seed()));
     const int rounds = scaled(300);
@@ -516,6 +548,9 @@ TEST(ReserveConcurrency, LoopAndRescuer) {
             }
             if (Item* const oldest = random() % 4 == 0 ? reserve.pop() : nullptr) {
                 take(*oldest);
+            }
+            if (random() % 32 == 0) {
+                put_back_first();
             }
         }
         if (round == rounds - 1) {
