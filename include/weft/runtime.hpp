@@ -45,7 +45,8 @@ enum class OnDeadlock {
 /// What can be chosen about a runtime. The environment wins over a field that is left alone:
 /// WEFT_WORKERS, WEFT_PIN (auto, core, group, numa, none), WEFT_CPUS ("0-3,6"), WEFT_DEBUG=1,
 /// WEFT_HOP=1, WEFT_DEADLOCK (auto, ignore, report, end). WEFT_DISABLE refuses what weft can do without, a comma list of: process_madvise, madvise, guard (both),
-/// mprotect, hwloc, cgroup.
+/// mprotect, hwloc, cgroup. WEFT_POLICY="quantum=64,slot_streak=1" changes the scheduler's numbers, which
+/// runtime/sched/policy.hpp lists; one that it does not know is answered with the list.
 struct RuntimeOptions {
     /// How many loops; 0: min(CPUs of the affinity mask, cgroup quota rounded up), at least 1.
     int workers = 0;

@@ -12,10 +12,7 @@
 namespace weft::rt {
 namespace {
 
-// How often it looks, and when a loop counts as stuck. Together with the look that finds it, what waits
-// there is served within 25 ms.
-constexpr std::chrono::milliseconds kBetweenLooks{5};
-constexpr Nanos kStuck = 10'000'000;
+constexpr Nanos kMicro = 1'000;
 
 }  // namespace
 
@@ -45,13 +42,14 @@ void Rescuer::stop() noexcept {
 }
 
 void Rescuer::watch() {
+    const std::chrono::microseconds between_looks(scheduler_.policy().rescue_every_us);
     std::unique_lock lock(mutex_);
     while (!ended_) {
         lock.unlock();
         const bool anybody = look(monotonic_now());
         lock.lock();
         if (anybody) {
-            changed_.wait_for(lock, kBetweenLooks, [this] { return ended_; });
+            changed_.wait_for(lock, between_looks, [this] { return ended_; });
             continue;
         }
         told_ = false;
@@ -65,11 +63,12 @@ void Rescuer::watch() {
 }
 
 bool Rescuer::look(Nanos now) noexcept {
+    const Nanos stuck = scheduler_.policy().stuck_after_us * kMicro;
     bool anybody = false;
     for (int index = 0; index < scheduler_.width(); ++index) {
         Worker& worker = scheduler_.worker(index);
         anybody = anybody || (worker.driven() && !worker.sleeps_undisturbed());
-        if (progress_[static_cast<std::size_t>(index)].kept(worker, now) >= kStuck) {
+        if (progress_[static_cast<std::size_t>(index)].kept(worker, now) >= stuck) {
             worker.rescue();
         }
     }

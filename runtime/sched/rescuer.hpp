@@ -19,7 +19,7 @@ class Scheduler;
 /// wait for it, deadlines that are due are fired, stealable tasks go to other loops. Its pinned tasks and
 /// its callbacks become ready, and wait for their loop: that is the promise.
 ///
-/// It looks every 5 ms while a loop is awake, and sleeps while none is.
+/// It looks every Policy::rescue_every_us while a loop is awake, and sleeps while none is.
 ///
 /// Not where there is one loop, nor where time is not real.
 class Rescuer {

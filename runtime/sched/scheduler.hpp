@@ -16,6 +16,7 @@
 #include "sched/inbox.hpp"
 #include "sched/pinning.hpp"
 #include "sched/place.hpp"
+#include "sched/policy.hpp"
 #include "sched/rescuer.hpp"
 #include "sched/simulation.hpp"
 #include "sched/virtual_clock.hpp"
@@ -89,6 +90,8 @@ public:
 
     // ---- for the workers
 
+    [[nodiscard]] const Policy& policy() const noexcept { return policy_; }
+
     /// Wakes one sleeping worker for stealable work, unless somebody is looking already. `from`:
     /// who asks; null for a thread outside.
     void notify(Worker* from) noexcept;
@@ -146,6 +149,7 @@ private:
     SchedulerOptions options_;
     const Birthplace birthplace_;
     Simulation* const simulation_;
+    const Policy policy_ = Policy::from_environment();
     int width_ = 0;
     std::unique_ptr<StackPool> own_stacks_;
     StackPool* stacks_ = nullptr;

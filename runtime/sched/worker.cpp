@@ -14,12 +14,6 @@
 namespace weft::rt {
 namespace {
 
-// How many stealable tasks a turn runs before the pinned ones have their turn again; more when there are
-// more of those, as both kinds are to have the same share.
-constexpr std::uint64_t kQuantum = 32;
-// How long I/O and timers may wait for a loop that always has something ready. Checked each turn.
-constexpr std::uint64_t kPollEveryMicroseconds = 100;
-
 Atomic<std::uint64_t> next_life{1};  // relaxed: numbers need only differ
 
 }  // namespace
@@ -31,6 +25,7 @@ Worker::Worker(Setup setup)
       index_(setup.index),
       clock_(setup.clock),
       reactor_(std::move(setup.reactor)),
+      policy_(setup.scheduler.policy()),
       steals_from_(
           std::make_unique<Counter[]>(static_cast<std::size_t>(setup.scheduler.width_planned()))
       ),
@@ -45,7 +40,7 @@ Worker::Worker(Setup setup)
       ticks_per_microsecond_(
           simulation_ == nullptr ? ticks_per_microsecond() : Simulation::kTicksPerMicrosecond
       ),
-      poll_every_(kPollEveryMicroseconds * ticks_per_microsecond_),
+      poll_every_(static_cast<std::uint64_t>(policy_.poll_every_us) * ticks_per_microsecond_),
       reserve_(shared_),
       timers_(shared_),
       inbox_token_(setup.scheduler.inbox().make_token()) {
@@ -278,17 +273,18 @@ bool Worker::cheap_turn() noexcept {
 
 int Worker::runs_per_turn() noexcept {
     return simulation_ == nullptr
-               ? kRunsPerTurn
+               ? policy_.runs_per_turn
                : static_cast<int>(simulation_->below(simulation_->temper().runs_per_turn + 1));
 }
 
 void Worker::begin_turn() noexcept {
     counters.turns.add();
     snapshot_end_ = pinned_pushed_;
-    quantum_ = kQuantum;
-    if (const std::uint64_t pinned = snapshot_end_ - pinned_popped_; pinned > kQuantum) {
+    const auto usual = static_cast<std::uint64_t>(policy_.quantum);
+    quantum_ = usual;
+    if (const std::uint64_t pinned = snapshot_end_ - pinned_popped_; pinned > usual) {
         const std::uint64_t stealable = ring_.size() + reserve_.size();
-        quantum_ = std::max(kQuantum, std::min(pinned, stealable));
+        quantum_ = std::max(usual, std::min(pinned, stealable));
     }
 }
 

@@ -18,6 +18,7 @@
 #include "sched/loop_timers.hpp"
 #include "sched/mailbox.hpp"
 #include "sched/next_slot.hpp"
+#include "sched/policy.hpp"
 #include "sched/public_ring.hpp"
 #include "sched/reserve.hpp"
 #include "sched/simulation.hpp"
@@ -134,9 +135,6 @@ public:
     [[nodiscard]] const std::vector<VictimGroup>& victims() const noexcept { return victims_; }
 
 private:
-    /// How many tasks are switched to or called directly before a turn looks at everything else again.
-    static constexpr int kRunsPerTurn = 64;
-
     [[noreturn]] static void run_loop_entry();
     void run_callback(Callback& callback) noexcept;
     [[noreturn]] void leave() noexcept;
@@ -224,6 +222,7 @@ private:
     Clock& clock_;
     std::unique_ptr<Reactor> reactor_;
     std::vector<VictimGroup> victims_;
+    const Policy policy_;
     const std::unique_ptr<Counter[]>
         steals_from_;  // by victim; apart from `counters`: rarely written
     Rng rng_;

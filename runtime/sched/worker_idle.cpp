@@ -12,12 +12,6 @@ namespace weft::rt {
 namespace {
 
 constexpr Nanos kMicro = 1'000;
-// A worker that was chosen in vain sleeps unannounced for a while, so that work which its owner is
-// faster with wakes nobody again and again.
-constexpr Nanos kShortestNap = 50 * kMicro;
-constexpr Nanos kLongestNap = 2'000 * kMicro;
-// A task that has been in an owner's slot for so long may be taken from there.
-constexpr std::uint64_t kSlotHesitationMicroseconds = 3;
 // With fresh tasks and no stack for them: when to ask for one again.
 constexpr Nanos kStackRetry = 10'000 * kMicro;
 
@@ -54,7 +48,7 @@ void Worker::idle() noexcept {
 }
 
 void Worker::nap_longer() noexcept {
-    nap_ = std::clamp(2 * nap_, kShortestNap, kLongestNap);
+    nap_ = std::clamp(2 * nap_, policy_.shortest_nap_us * kMicro, policy_.longest_nap_us * kMicro);
 }
 
 TaskState* Worker::search() noexcept {
@@ -128,7 +122,8 @@ TaskState* Worker::steal_slots() noexcept {
             return false;
         }
         const std::uint64_t until =
-            ticks_now() + kSlotHesitationMicroseconds * ticks_per_microsecond_;
+            ticks_now() +
+            static_cast<std::uint64_t>(policy_.slot_hesitation_us) * ticks_per_microsecond_;
         while (ticks_now() < until) {
             if (victim.slot_.stamp() != sight.stamp || !mailbox_.looks_empty()) {
                 return false;  // its owner is at it, or this worker has its own to do

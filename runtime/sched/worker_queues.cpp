@@ -11,13 +11,7 @@
 namespace weft::rt {
 namespace {
 
-// Tasks that the slot may give in a row before the ring, which others wait in, has its turn.
-constexpr int kSlotStreak = 3;
 constexpr std::size_t kInboxBatch = 32;
-// How many tasks stand where thieves see them, before the loop keeps any to itself; and from when on more
-// are of no use to thieves.
-constexpr std::size_t kPublicAtLeast = 8;
-constexpr std::size_t kPublicAtMost = 64;
 
 }  // namespace
 
@@ -32,7 +26,8 @@ void Worker::push_pinned(Runnable& runnable) noexcept {
 
 /// Behind all that is ready here.
 void Worker::push_back(TaskState& task) noexcept {
-    if (shared_ && reserve_.looks_empty() && ring_.size() < kPublicAtLeast) {
+    if (shared_ && reserve_.looks_empty() &&
+        ring_.size() < static_cast<std::size_t>(policy_.public_at_least)) {
         static_cast<void>(ring_.push(task, shared_));
         return;
     }
@@ -50,7 +45,11 @@ void Worker::publish() noexcept {
         return;
     }
     const std::size_t open = ring_.size();
-    const std::size_t wanted = std::clamp((open + kept) / 2, kPublicAtLeast, kPublicAtMost);
+    const std::size_t wanted = std::clamp(
+        (open + kept) / 2,
+        static_cast<std::size_t>(policy_.public_at_least),
+        static_cast<std::size_t>(policy_.public_at_most)
+    );
     if (open >= wanted) {
         return;
     }
@@ -208,7 +207,7 @@ void Worker::drain_mailbox() noexcept {
 }
 
 TaskState* Worker::take_stealable() noexcept {
-    if (slot_streak_ < kSlotStreak) {
+    if (slot_streak_ < policy_.slot_streak) {
         if (TaskState* const task = slot_.take(shared_); task != nullptr) {
             ++slot_streak_;
             return task;
@@ -237,7 +236,7 @@ bool Worker::turn_can_wait() noexcept {
         ticks_now() - last_poll_ > poll_every_) {
         return false;
     }
-    runs_until_turn_ = kRunsPerTurn;
+    runs_until_turn_ = policy_.runs_per_turn;
     return true;
 }
 

@@ -37,7 +37,7 @@ ROWS = [
 
 def run(program, words, *arguments):
     environment = {**os.environ, "WEFT_DISABLE": words}
-    for name in ("WEFT_WORKERS", "WEFT_CPUS", "WEFT_PIN", "WEFT_HOP"):
+    for name in ("WEFT_WORKERS", "WEFT_CPUS", "WEFT_PIN", "WEFT_HOP", "WEFT_POLICY"):
         environment.pop(name, None)
     return subprocess.run([program, *arguments], env=environment, capture_output=True, text=True,
                           timeout=100)
