@@ -239,9 +239,13 @@ std::string SweepTotals::text() const {
 
 std::uint64_t sweep_stride() {
     constexpr std::uint64_t kTsanStride = 97;
-    constexpr std::uint64_t kAsanStride = 31;
+    constexpr std::uint64_t kAsanStride = 61;
+    constexpr std::uint64_t kLongStride = 3;
     constexpr std::uint64_t kShortStride = 11;
-    return kTsan ? kTsanStride : kAsan ? kAsanStride : kLong ? 1 : kShortStride;
+    if (std::getenv(kAll) != nullptr) {
+        return 1;
+    }
+    return kTsan ? kTsanStride : kAsan ? kAsanStride : kLong ? kLongStride : kShortStride;
 }
 
 std::string command_of(const TrialPoint& point, const std::string& filter) {

@@ -39,7 +39,7 @@ inline constexpr bool kLong = false;
 /// Returns how many rounds to do where an unhindered build does `rounds`.
 [[nodiscard]] constexpr int scaled(int rounds) {
     constexpr int kTsanShare = 20;
-    constexpr int kAsanShare = 20;
+    constexpr int kAsanShare = 40;
     return std::max(rounds / (kTsan ? kTsanShare : kAsan ? kAsanShare : 1), 1);
 }
 
