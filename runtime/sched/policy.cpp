@@ -20,12 +20,13 @@ struct Knob {
 
 constexpr int kSecond = 1'000'000;  // us
 
-constexpr std::array<Knob, 11> kKnobs{{
+constexpr std::array<Knob, 12> kKnobs{{
     {"quantum", &Policy::quantum, 1, 1'000'000},
     {"runs_per_turn", &Policy::runs_per_turn, 0, 1'000'000},
     {"poll_every_us", &Policy::poll_every_us, 0, kSecond},
     {"slot_streak", &Policy::slot_streak, 0, 1'000'000},
     {"slot_hesitation_us", &Policy::slot_hesitation_us, 0, kSecond},
+    {"slot_pass_every_us", &Policy::slot_pass_every_us, 1, kSecond},
     {"public_at_least", &Policy::public_at_least, 1, 256},
     {"public_at_most", &Policy::public_at_most, 1, 256},
     {"shortest_nap_us", &Policy::shortest_nap_us, 1, kSecond},

@@ -16,8 +16,10 @@ struct Policy {
     int poll_every_us = 100;
     /// Tasks that the slot may give in a row before the ring, which others wait in, has its turn.
     int slot_streak = 3;
-    /// How long a task has to have been in the slot of an owner, for a thief to take it from there, us.
-    int slot_hesitation_us = 3;
+    /// How long a task has to have been in the slot of an owner, for a thief to take it from there, us: two that
+    /// wake each other all the time are faster side by side. And how often the thief looks elsewhere meanwhile.
+    int slot_hesitation_us = 30;
+    int slot_pass_every_us = 3;
     /// Tasks that stand where thieves see them, before the loop keeps any to itself.
     int public_at_least = 8;
     /// From when on more are of no use to thieves.

@@ -40,7 +40,9 @@ Worker::Worker(Setup setup)
       ticks_per_microsecond_(
           simulation_ == nullptr ? ticks_per_microsecond() : Simulation::kTicksPerMicrosecond
       ),
-      poll_every_(static_cast<std::uint64_t>(policy_.poll_every_us) * ticks_per_microsecond_),
+      poll_every_(ticks_of(policy_.poll_every_us)),
+      slot_hesitation_(ticks_of(policy_.slot_hesitation_us)),
+      slot_pass_every_(ticks_of(policy_.slot_pass_every_us)),
       reserve_(shared_),
       timers_(shared_),
       inbox_token_(setup.scheduler.inbox().make_token()) {

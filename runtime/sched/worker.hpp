@@ -181,6 +181,7 @@ private:
     void idle() noexcept;
     [[nodiscard]] TaskState* search() noexcept;
     [[nodiscard]] TaskState* find() noexcept;
+    [[nodiscard]] TaskState* find_in_public() noexcept;
     [[nodiscard]] TaskState* steal_from(Worker& victim) noexcept;
     [[nodiscard]] TaskState* steal_slots() noexcept;
     void count_steals(const Worker& victim, std::uint32_t count) noexcept;
@@ -208,6 +209,9 @@ private:
         if (simulation_ != nullptr) [[unlikely]] {
             simulation_->point();
         }
+    }
+    [[nodiscard]] std::uint64_t ticks_of(int microseconds) const noexcept {
+        return static_cast<std::uint64_t>(microseconds) * ticks_per_microsecond_;
     }
     [[nodiscard]] std::uint64_t ticks_now() const noexcept {
         return simulation_ == nullptr ? ticks() : simulation_->ticks();
@@ -246,6 +250,8 @@ private:
     std::uint64_t last_poll_ = 0;  // ticks()
     const std::uint64_t ticks_per_microsecond_;
     const std::uint64_t poll_every_;
+    const std::uint64_t slot_hesitation_;
+    const std::uint64_t slot_pass_every_;
     std::uint64_t turns_driven_ = 0;
     Reserve<TaskState, Runnable> reserve_;  // stealable, behind the ring
     LoopTimers timers_;

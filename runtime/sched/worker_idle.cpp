@@ -86,17 +86,22 @@ void Worker::hand_search_on() noexcept {
 }
 
 TaskState* Worker::find() noexcept {
-    if (TaskState* const task = take_inbox(); task != nullptr) {
+    if (TaskState* const task = find_in_public(); task != nullptr) {
         return task;
     }
-    TaskState* found = nullptr;
-    bool slots = false;
-    static_cast<void>(visit_victims([&](Worker& victim) {
-        found = steal_from(victim);
-        slots = slots || !victim.slot_.looks_empty();
-        return found != nullptr;
-    }));
-    return found == nullptr && slots ? steal_slots() : found;
+    return visit_victims([](Worker& victim) { return !victim.slot_.looks_empty(); }) ? steal_slots()
+                                                                                     : nullptr;
+}
+
+TaskState* Worker::find_in_public() noexcept {
+    TaskState* found = take_inbox();
+    if (found == nullptr) {
+        static_cast<void>(visit_victims([&](Worker& victim) {
+            found = steal_from(victim);
+            return found != nullptr;
+        }));
+    }
+    return found;
 }
 
 TaskState* Worker::steal_from(Worker& victim) noexcept {
@@ -121,12 +126,18 @@ TaskState* Worker::steal_slots() noexcept {
         if (sight.task == nullptr) {
             return false;
         }
-        const std::uint64_t until =
-            ticks_now() +
-            static_cast<std::uint64_t>(policy_.slot_hesitation_us) * ticks_per_microsecond_;
-        while (ticks_now() < until) {
+        const std::uint64_t seen_at = ticks_now();
+        std::uint64_t next_pass = seen_at + slot_pass_every_;
+        for (std::uint64_t now = seen_at; now - seen_at < slot_hesitation_; now = ticks_now()) {
             if (victim.slot_.stamp() != sight.stamp || !mailbox_.looks_empty()) {
                 return false;  // its owner is at it, or this worker has its own to do
+            }
+            if (now >= next_pass) {
+                // Whoever brings work meanwhile relies on this search.
+                if (found = find_in_public(); found != nullptr) {
+                    return true;
+                }
+                next_pass = now + slot_pass_every_;
             }
             cpu_relax();
             point();

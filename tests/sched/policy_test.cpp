@@ -35,6 +35,7 @@ TEST(WeftPolicy, EachNumberIsReadByItsName) {
     EXPECT_EQ(policy.poll_every_us, 3);
     EXPECT_EQ(policy.slot_streak, 4);
     EXPECT_EQ(policy.slot_hesitation_us, 5);
+    EXPECT_EQ(policy.slot_pass_every_us, 55);
     EXPECT_EQ(policy.public_at_least, 6);
     EXPECT_EQ(policy.public_at_most, 7);
     EXPECT_EQ(policy.shortest_nap_us, 8);
