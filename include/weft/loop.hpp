@@ -125,8 +125,8 @@ public:
                 std::forward<F>(function),
                 detail::TaskKind::Pinned,
                 sink_,
-                detail::choices_of(std::move(options)),
-                site
+                site,
+                detail::choices_of(std::move(options))
             ))
         );
     }

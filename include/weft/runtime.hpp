@@ -137,8 +137,8 @@ public:
                 std::forward<F>(function),
                 detail::TaskKind::Stealable,
                 home.sink_,
-                detail::choices_of(std::move(options)),
-                site
+                site,
+                detail::choices_of(std::move(options))
             ))
         );
     }

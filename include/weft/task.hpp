@@ -97,16 +97,22 @@ namespace detail {
 /// Threads   any that runs a loop; elsewhere see Loop::create_task.
 /// asyncio   create_task
 template <class F>
-auto create_task(
-    F&& function, TaskOptions options = {}, detail::Site site = detail::Site::current()
-) -> Task<std::invoke_result_t<std::decay_t<F>&>> {
+auto create_task(F&& function, detail::Site site = detail::Site::current())
+    -> Task<std::invoke_result_t<std::decay_t<F>&>> {
+    return Task<std::invoke_result_t<std::decay_t<F>&>>(detail::Ref<detail::FutureState>::adopt(
+        detail::make_task(std::forward<F>(function), detail::TaskKind::Pinned, nullptr, site)
+    ));
+}
+template <class F>
+auto create_task(F&& function, TaskOptions options, detail::Site site = detail::Site::current())
+    -> Task<std::invoke_result_t<std::decay_t<F>&>> {
     return Task<std::invoke_result_t<std::decay_t<F>&>>(
         detail::Ref<detail::FutureState>::adopt(detail::make_task(
             std::forward<F>(function),
             detail::TaskKind::Pinned,
             nullptr,
-            detail::choices_of(std::move(options)),
-            site
+            site,
+            detail::choices_of(std::move(options))
         ))
     );
 }
@@ -125,15 +131,22 @@ auto create_task(F&& function, Name&& name, detail::Site site = detail::Site::cu
 /// Threads   any that runs a loop; elsewhere see Runtime::spawn.
 /// asyncio   none: create_task, on every core
 template <class F>
-auto spawn(F&& function, TaskOptions options = {}, detail::Site site = detail::Site::current())
+auto spawn(F&& function, detail::Site site = detail::Site::current())
+    -> Task<std::invoke_result_t<std::decay_t<F>&>> {
+    return Task<std::invoke_result_t<std::decay_t<F>&>>(detail::Ref<detail::FutureState>::adopt(
+        detail::make_task(std::forward<F>(function), detail::TaskKind::Stealable, nullptr, site)
+    ));
+}
+template <class F>
+auto spawn(F&& function, TaskOptions options, detail::Site site = detail::Site::current())
     -> Task<std::invoke_result_t<std::decay_t<F>&>> {
     return Task<std::invoke_result_t<std::decay_t<F>&>>(
         detail::Ref<detail::FutureState>::adopt(detail::make_task(
             std::forward<F>(function),
             detail::TaskKind::Stealable,
             nullptr,
-            detail::choices_of(std::move(options)),
-            site
+            site,
+            detail::choices_of(std::move(options))
         ))
     );
 }

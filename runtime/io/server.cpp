@@ -128,8 +128,8 @@ void ServerState::start(std::vector<rt::SocketAddress> addresses, const std::str
                 Acceptor(shared_from_this(), *listener),
                 TaskKind::Pinned,
                 &listener->descriptor.home().worker(),
-                {"accept " + listener->address.to_string()},
-                Site::current()
+                Site::current(),
+                {.name = "accept " + listener->address.to_string()}
             )));
         }
     } catch (...) {
@@ -235,7 +235,6 @@ int ServerState::greet(Listener& listener, rt::UniqueFd fd, const rt::SocketAddr
             },
             kind,
             nullptr,
-            {},
             Site::current()
         )));
     } catch (const std::bad_alloc&) {

@@ -175,7 +175,7 @@ void StreamState::start_flusher() {
     Flusher flusher(shared_from_this());
     try {
         static_cast<void>(Ref<FutureState>::adopt(make_task(
-            std::move(flusher), TaskKind::Pinned, &descriptor_.home().worker(), {}, Site::current()
+            std::move(flusher), TaskKind::Pinned, &descriptor_.home().worker(), Site::current()
         )));
     } catch (...) {
         flusher.disarm();

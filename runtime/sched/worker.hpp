@@ -115,6 +115,7 @@ public:
     // ---- Sink
 
     void submit(TaskState& task) noexcept override;
+    void submit_here(TaskState& task) noexcept override;
     void requeue(TaskState& task) noexcept override;
     void post(Callback& callback) noexcept override;
     [[nodiscard]] TaskState* take_next() noexcept override;

@@ -78,16 +78,15 @@ void Worker::push_stealable(TaskState& task) noexcept {
             return;
         }
     }
-    if (dispatching_) {
-        batch_.push(task);
-        ++batch_size_;
-        return;
-    }
     scheduler_.saw_stealable();
     if (current != nullptr) {
         if (TaskState* const displaced = slot_.put(task, shared_); displaced != nullptr) {
             push_back(*displaced);
         }
+    } else if (dispatching_) {
+        batch_.push(task);
+        ++batch_size_;
+        return;
     } else {
         push_back(task);
     }
@@ -150,6 +149,14 @@ void Worker::submit(TaskState& task) noexcept {
         push_pinned(task);
     } else {
         here.counters.wakes_sent.add(mail_and_tell(task) ? 1 : 0);
+    }
+}
+
+void Worker::submit_here(TaskState& task) noexcept {
+    if (task.pinned()) {
+        push_pinned(task);
+    } else {
+        push_stealable(task);
     }
 }
 
@@ -266,6 +273,15 @@ bool Worker::take_waiting(TaskState& task) noexcept {
 }
 
 bool Worker::take_for_call(TaskState& task, bool may_call) noexcept {
+    if (in_place_ && may_call && runs_until_turn_ > 0 && slot_.take_this(task, shared_))
+        [[likely]] {
+        --runs_until_turn_;
+        if (task.fresh()) [[likely]] {
+            return true;
+        }
+        static_cast<void>(slot_.put(task, shared_));
+        return false;
+    }
     if (!in_place_ || task.pinned() || task.loop()->runtime() != runtime()) {
         return false;
     }

@@ -105,9 +105,20 @@ bool may_call_in_place(rt::Carrier& carrier, TaskState& self, FutureState& futur
     return carrier.sink->take_for_call(static_cast<TaskState&>(future), left > kHeadroomBytes);
 }
 
-[[gnu::always_inline]] inline void wait_as_task(
-    rt::Carrier& carrier, FutureState& future, bool shielded
-) {
+/// A cancellation that came after the result but before the task went on beats the result; but
+/// if that is a CancelledError, the one which is thrown, as in asyncio.
+[[gnu::noinline]] void deliver_cancel(TaskState& self, FutureState& future) {
+    if (!self.sleep.take_cancel_mark()) {
+        return;
+    }
+    if (future.ended_cancelled()) {
+        static_cast<void>(self.take_cancel_message());
+        return;
+    }
+    throw_cancelled();
+}
+
+[[gnu::noinline]] void wait_as_task(rt::Carrier& carrier, FutureState& future, bool shielded) {
     TaskState& self = *carrier.current;
     if (&self == &future) {
         throw RuntimeError("task '" + self.display_name() + "' cannot await itself");
@@ -115,10 +126,6 @@ bool may_call_in_place(rt::Carrier& carrier, TaskState& self, FutureState& futur
     const bool masked = shielded || rt::cancellation_masked(carrier);
     rt::Carrier* here = &carrier;
     bool slept = false;
-    if (!shielded && may_call_in_place(carrier, self, future)) {
-        rt::call_in_place(carrier, static_cast<TaskState&>(future));
-        slept = true;
-    }
     while (!future.done()) {
         self.awaiting = &future;
         if (!masked && self.sleep.cancel_marked()) [[unlikely]] {
@@ -140,14 +147,8 @@ bool may_call_in_place(rt::Carrier& carrier, TaskState& self, FutureState& futur
             throw_cancelled();
         }
     }
-    // A cancellation that came after the result but before the task went on beats the result; but
-    // if that is a CancelledError, the one which is thrown, as in asyncio.
-    if (slept && !masked && self.sleep.take_cancel_mark()) [[unlikely]] {
-        if (future.ended_cancelled()) {
-            static_cast<void>(self.take_cancel_message());
-            return;
-        }
-        throw_cancelled();
+    if (slept && !masked && self.sleep.cancel_marked()) [[unlikely]] {
+        deliver_cancel(self, future);
     }
 }
 
@@ -247,7 +248,17 @@ void FutureState::wait() {
         wait_as_thread(*this, std::nullopt);
         return;
     }
-    wait_as_task(rt::require_task("waiting for a future"), *this, false);
+    rt::Carrier& here = rt::require_task("waiting for a future");
+    TaskState& self = *here.current;
+    if (!may_call_in_place(here, self, *this)) {
+        wait_as_task(here, *this, false);
+        return;
+    }
+    const bool masked = rt::cancellation_masked(here);
+    rt::call_in_place(here, static_cast<TaskState&>(*this));
+    if (!masked && self.sleep.cancel_marked()) [[unlikely]] {
+        deliver_cancel(self, *this);
+    }
 }
 
 void FutureState::wait_shielded() {
@@ -374,8 +385,20 @@ std::exception_ptr FutureState::take_error() {
 }
 
 void FutureState::end() noexcept {
-    // The last owner, so nobody else looks. Only done-callbacks can be left: who waits holds a
-    // reference.
+    // relaxed, here and below: the last owner, so nobody else looks.
+    if (!is_done(word_.load(relaxed)) || error_ != nullptr ||
+        cancel_message_.load(relaxed) != nullptr) [[unlikely]] {
+        end_without_value();
+    }
+    if (is_task_) {
+        destroy_task(*this);
+    } else {
+        operations_->destroy(*this);
+    }
+}
+
+void FutureState::end_without_value() noexcept {
+    // Only done-callbacks can be left: who waits holds a reference.
     if (const std::uintptr_t word = word_.load(relaxed); !is_done(word)) {
         tell(word & ~kCancelNoted);
     }
@@ -383,8 +406,7 @@ void FutureState::end() noexcept {
         rt::report_unseen_error(*this, error_);
     }
     error_ = nullptr;
-    delete cancel_message_.load(relaxed);  // the last owner: nobody else looks
-    operations_->destroy(*this);
+    delete cancel_message_.exchange(nullptr, relaxed);
 }
 
 }  // namespace weft::detail

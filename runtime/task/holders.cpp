@@ -38,7 +38,7 @@ struct Share {
     std::size_t count = 0;
     bool any = false;
     std::optional<std::string> name = {};  // of a task that was given one
-    detail::Site site = {"", 0};
+    detail::Site site = detail::Site("", 0);
 };
 
 struct Object {
@@ -80,7 +80,7 @@ void take(const void* object, bool alone) noexcept {
             if (task->name != nullptr) {
                 share.name = *task->name;
             }
-            share.site = {task->site_file, task->site_line};
+            share.site = detail::Site(task->site_file, task->site_line);
         }
         const Key key = running_key();
         const std::lock_guard lock(table().mutex);

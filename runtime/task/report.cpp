@@ -35,7 +35,7 @@ std::string text_of_site(detail::Site site) {
 }
 
 std::string site_of(const TaskState& task) {
-    return text_of_site({task.site_file, task.site_line});
+    return text_of_site(detail::Site(task.site_file, task.site_line));
 }
 
 std::string name_and_site(const TaskState& task) {

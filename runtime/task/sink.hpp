@@ -23,6 +23,8 @@ public:
 
     /// Makes a task ready that was won from its sleep, or is new. Any thread.
     virtual void submit(TaskState& task) noexcept = 0;
+    /// The same, on this loop's thread, and of a task of this loop.
+    virtual void submit_here(TaskState& task) noexcept = 0;
     /// Puts the task that just left the CPU at the back. Only from a commit on this loop's thread.
     virtual void requeue(TaskState& task) noexcept = 0;
     /// Runs a callback on this loop, in the order of the calls; takes one reference. Any thread.

@@ -49,36 +49,47 @@ TaskState::TaskState() noexcept
     references_.store(0, relaxed);
 }
 
-void TaskState::prepare(const TaskSpec& spec, void* body, Sink* loop) noexcept {
+[[gnu::always_inline]] inline void TaskState::prepare(
+    const TaskOperations& operations,
+    TaskKind its_kind,
+    Sink* loop,
+    const Site& site,
+    std::uint64_t its_id
+) noexcept {
     word_.store(0, relaxed);
     error_seen_.store(false, relaxed);
     result_taken_.store(false, relaxed);
-    operations_ = &spec.operations;
-    value_ = body;
+    operations_ = &operations;
+    value_ = body_;
     loop_ = loop;
-    kind = spec.kind;
-    site_file = spec.site.file;
-    site_line = spec.site.line;
+    kind = its_kind;
+    site_file = site.file;
+    site_line = site.line;
     context = nullptr;
     stack = nullptr;
     in_place_of = nullptr;
     cancel_requests.store(0, relaxed);
-    id = take_id(rt::current_carrier());
+    id = its_id;
 }
 
-void TaskState::retire() noexcept {
+/// What hardly any task has.
+[[gnu::noinline]] void TaskState::drop_extras() noexcept {
     if (body_on_heap) {
         std::free(value_);
         body_on_heap = false;
     }
     if (name != nullptr) {
-        delete name;
-        name = nullptr;
+        delete std::exchange(name, nullptr);
     }
     if (variables != nullptr) {
         static_cast<ContextState*>(std::exchange(variables, nullptr))->release();
     }
-    cancel_message_.store(nullptr, relaxed);
+}
+
+void TaskState::retire() noexcept {
+    if (body_on_heap || name != nullptr || variables != nullptr) [[unlikely]] {
+        drop_extras();
+    }
     sleep.renew();
     if (rt::Carrier* const carrier = rt::current_carrier(); carrier != nullptr) {
         carrier->records.give(*this);
@@ -105,7 +116,9 @@ void TaskState::run() noexcept {
             error_ = std::current_exception();
         }
     }
-    body_operations().drop_callable(value_);
+    if (const auto drop = body_operations().drop_callable; drop != nullptr) {
+        drop(value_);
+    }
     rt::current_carrier()->counters.tasks_finished.add();
     end_body(status);
     release();
@@ -134,7 +147,7 @@ void TaskState::run() noexcept {
             waiting = word_.fetch_and(~kCancelNoted, acq_rel) & ~kCancelNoted;
         }
         if (status == Status::Value && sleep.cancel_marked()) [[unlikely]] {
-            body_operations().drop_result(value_);
+            drop_result();
             status = Status::Cancelled;
         }
         // acq_rel: as finish's.
@@ -416,51 +429,96 @@ bool may_inherit_context(const rt::Carrier* carrier) noexcept {
 
 }  // namespace
 
-TaskDraft draft_task(TaskSpec&& spec) {
-    rt::Carrier* const carrier = rt::current_carrier();
-    Sink* const loop = spec.loop != nullptr ? spec.loop
-                       : carrier != nullptr ? carrier->sink
-                                            : nullptr;
-    if (loop == nullptr) {
-        throw RuntimeError("no running event loop on this thread; give the task a loop or a runtime"
-        );
+namespace {
+
+[[noreturn, gnu::cold]] void throw_no_loop() {
+    throw RuntimeError("no running event loop on this thread; give the task a loop or a runtime");
+}
+
+/// Where the callable is, when it is too large for the record.
+[[gnu::noinline]] void* body_on_heap(TaskState& task, const TaskOperations& operations) {
+    const std::size_t alignment = std::max(operations.body_alignment, TaskState::kBodyAlignment);
+    void* const body = std::aligned_alloc(
+        alignment, (operations.body_size + alignment - 1) / alignment * alignment
+    );
+    if (body == nullptr) {
+        task.retire();
+        throw std::bad_alloc();
     }
-    if (!loop->can_start()) {
+    task.put_body_on_heap(body);
+    return body;
+}
+
+[[gnu::always_inline]] inline TaskDraft take_record(
+    rt::Carrier* carrier,
+    const TaskOperations& operations,
+    TaskKind kind,
+    Sink* loop,
+    const Site& site
+) {
+    if (carrier == nullptr ? loop == nullptr : loop == nullptr || loop == carrier->sink) {
+        if (carrier == nullptr) {
+            throw_no_loop();
+        }
+        loop = carrier->sink;
+        if (!carrier->stacks.has_spare()) [[unlikely]] {
+            throw std::bad_alloc();
+        }
+    } else if (!loop->can_start()) {
         throw std::bad_alloc();
     }
     TaskState* const task =
         carrier != nullptr ? carrier->records.take() : rt::RecordPool::shared().take(1);
-    if (task == nullptr) {
+    if (task == nullptr) [[unlikely]] {
         throw std::bad_alloc();
     }
+    task->prepare(operations, kind, loop, site, take_id(carrier));
     void* body = task->inline_body();
-    if (spec.body_size > TaskState::kInlineBytes || spec.body_alignment > TaskState::kBodyAlignment)
-        [[unlikely]] {
-        const std::size_t alignment = std::max(spec.body_alignment, TaskState::kBodyAlignment);
-        body =
-            std::aligned_alloc(alignment, (spec.body_size + alignment - 1) / alignment * alignment);
-        task->body_on_heap = body != nullptr;
-    }
-    task->prepare(spec, body, loop);
-    if (body == nullptr) {
-        task->retire();
-        throw std::bad_alloc();
-    }
-    if (spec.choices.context || may_inherit_context(carrier)) [[unlikely]] {
-        give_context(*task, std::move(spec.choices.context));
-    }
-    if (!spec.choices.name.empty()) [[unlikely]] {
-        task->name = new (std::nothrow) std::string(std::move(spec.choices.name));
+    if (operations.body_size > TaskState::kInlineBytes ||
+        operations.body_alignment > TaskState::kBodyAlignment) [[unlikely]] {
+        body = body_on_heap(*task, operations);
     }
     return {task, body};
+}
+
+}  // namespace
+
+TaskDraft draft_task(
+    const TaskOperations& operations, TaskKind kind, Sink* loop, const Site& site
+) {
+    rt::Carrier* const carrier = rt::current_carrier();
+    const TaskDraft draft = take_record(carrier, operations, kind, loop, site);
+    if (may_inherit_context(carrier)) [[unlikely]] {
+        give_context(static_cast<TaskState&>(*draft.state), {});
+    }
+    return draft;
+}
+
+TaskDraft draft_chosen_task(
+    const TaskOperations& operations,
+    TaskKind kind,
+    Sink* loop,
+    const Site& site,
+    TaskChoices& choices
+) {
+    rt::Carrier* const carrier = rt::current_carrier();
+    const TaskDraft draft = take_record(carrier, operations, kind, loop, site);
+    auto& task = static_cast<TaskState&>(*draft.state);
+    if (choices.context || may_inherit_context(carrier)) {
+        give_context(task, std::move(choices.context));
+    }
+    if (!choices.name.empty()) {
+        task.name = new (std::nothrow) std::string(std::move(choices.name));
+    }
+    return draft;
 }
 
 void abandon_draft(FutureState& state) noexcept {
     static_cast<TaskState&>(state).retire();
 }
 
-[[gnu::always_inline]] inline void TaskState::begin() noexcept {
-    if (rt::Carrier* const carrier = rt::current_carrier(); carrier != nullptr) {
+[[gnu::always_inline]] inline void TaskState::begin(rt::Carrier* carrier) noexcept {
+    if (carrier != nullptr) {
         carrier->counters.tasks_spawned.add();
     }
     // The maker's handle and the runtime's own. release: one who walks the records sees it whole.
@@ -469,8 +527,13 @@ void abandon_draft(FutureState& state) noexcept {
 
 void start_task(FutureState& state) noexcept {
     auto& task = static_cast<TaskState&>(state);
-    task.begin();
-    task.loop()->submit(task);
+    rt::Carrier* const carrier = rt::current_carrier();
+    task.begin(carrier);
+    if (carrier != nullptr && carrier->sink == task.loop()) [[likely]] {
+        carrier->sink->submit_here(task);
+    } else {
+        task.loop()->submit(task);
+    }
 }
 
 void start_task_now(FutureState& state) noexcept {
@@ -481,7 +544,7 @@ void start_task_now(FutureState& state) noexcept {
         start_task(state);
         return;
     }
-    task.begin();
+    task.begin(carrier);
     carrier->sink->run_next(task);
     rt::suspend_to_run_loop(*carrier);
 }
@@ -489,7 +552,7 @@ void start_task_now(FutureState& state) noexcept {
 void destroy_task(FutureState& state) noexcept {
     auto& task = static_cast<TaskState&>(state);
     if (task.status() == Status::Value) {
-        task.body_operations().drop_result(task.value());
+        task.drop_result();
     }
     task.retire();
 }

@@ -12,6 +12,10 @@
 #include "task/sink.hpp"
 #include "task/sleep_word.hpp"
 
+namespace weft::rt {
+struct Carrier;
+}
+
 namespace weft::detail {
 
 /// What the runtime keeps about a task: one record of a type-stable slab (task/record_pool.hpp).
@@ -77,17 +81,34 @@ public:
     bool masked_in_place = false;  // it may not be cancelled while a child runs in its place
     rt::Atomic<std::uint16_t> queued_at{0};  // of the loop that has it ready: sched/reserve.hpp
 
-    void prepare(const TaskSpec& spec, void* body, Sink* loop) noexcept;
+    void prepare(
+        const TaskOperations& operations,
+        TaskKind its_kind,
+        Sink* loop,
+        const Site& site,
+        std::uint64_t its_id
+    ) noexcept;
+    void put_body_on_heap(void* body) noexcept {
+        value_ = body;
+        body_on_heap = true;
+    }
     void retire() noexcept;
-    void begin() noexcept;
+    void begin(rt::Carrier* carrier) noexcept;
     [[nodiscard]] void* inline_body() noexcept { return body_; }
     [[nodiscard]] const TaskOperations& body_operations() const noexcept {
         return static_cast<const TaskOperations&>(*operations_);
     }
 
+    void drop_result() noexcept {
+        if (const auto drop = body_operations().drop_result; drop != nullptr) {
+            drop(value_);
+        }
+    }
+
     static constexpr std::size_t kInlineBytes = 64;
 
 private:
+    void drop_extras() noexcept;
     void end_body(Status status) noexcept;
     [[nodiscard]] bool note_for_end() noexcept;
     bool pursue_cancel(const std::string& message, rt::SleepWord<>::CancelStep step) noexcept;

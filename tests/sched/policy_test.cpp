@@ -23,10 +23,9 @@ using testing::ScopedEnvironment;
 TEST(WeftPolicy, EachNumberIsReadByItsName) {
     const ScopedEnvironment text{
         "WEFT_POLICY",
-        "quantum=1,runs_per_turn=2,poll_every_us=3,slot_streak=4,slot_hesitation_us=5,public_at_"
-        "least=6,"
-        "public_at_most=7,shortest_nap_us=8,longest_nap_us=9,rescue_every_us=110,stuck_after_us="
-        "111"};
+        "quantum=1,runs_per_turn=2,poll_every_us=3,slot_streak=4,slot_hesitation_us=5,"
+        "slot_pass_every_us=55,public_at_least=6,public_at_most=7,shortest_nap_us=8,"
+        "longest_nap_us=9,rescue_every_us=110,stuck_after_us=111"};
     const CapturedLog log;
     const Policy policy = Policy::from_environment();
     EXPECT_TRUE(CapturedLog::lines().empty());

@@ -174,6 +174,7 @@ protected:
 
 private:
     void end() noexcept;
+    void end_without_value() noexcept;
 };
 
 /// A place for a result that may not be there yet.
