@@ -154,31 +154,10 @@ bool may_call_in_place(rt::Carrier& carrier, TaskState& self, FutureState& futur
 
 }  // namespace
 
-bool FutureState::try_add_ref() noexcept {
-    std::uint32_t references = references_.load(relaxed);
-    while (references != 0) {
-        if (references_.compare_exchange_weak(references, references + 1, acq_rel, relaxed)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 void FutureState::finish(Status status) noexcept {
-    const auto done = static_cast<std::uintptr_t>(status);
-    std::uintptr_t waiting = word_.load(relaxed);
-    bool kept = false;
-    do {
-        if (waiting != 0 && !kept) {
-            add_ref();
-            kept = true;
-        }
-        // acq_rel: what each subscriber wrote is seen here, and the result by who finds it done.
-    } while (!word_.compare_exchange_weak(waiting, done, acq_rel, relaxed));
-    if (waiting != 0) {
-        tell(waiting);
-    }
-    if (kept) {
+    const auto finished = word_.finish(status);
+    if (finished.kept) {
+        tell(finished.waiting);
         release();
     }
 }
@@ -201,25 +180,22 @@ void FutureState::tell(std::uintptr_t chain) noexcept {
 }
 
 bool FutureState::subscribe(Listener& listener) noexcept {
-    std::uintptr_t word = word_.load(acquire);  // finish's CAS
-    for (;;) {
-        if (is_done(word)) {
-            return false;
+    return word_.subscribe(
+        reinterpret_cast<std::uintptr_t>(&listener),
+        // SAFETY: what is linked there came from here.
+        [this, &listener](std::uintptr_t older) {
+            listener.next = reinterpret_cast<Listener*>(older);
+            newest_listener_.store(&listener, relaxed);
         }
-        listener.next = reinterpret_cast<Listener*>(word & ~kCancelNoted);
-        const auto mine = reinterpret_cast<std::uintptr_t>(&listener);
-        if (word_.compare_exchange_weak(word, mine | (word & kCancelNoted), acq_rel, acquire)) {
-            return true;
-        }
-    }
+    );
 }
 
 void FutureState::forget_waiter(const TaskState& task) noexcept {
     for (;;) {
-        // acquire: subscribe's CAS. Others may subscribe meanwhile, which changes the first only.
-        std::uintptr_t word = word_.load(acquire);
+        // Others may subscribe meanwhile, which changes the first only.
+        const std::uintptr_t newest = word_.waiting();
         Listener* before = nullptr;
-        auto* listener = reinterpret_cast<Listener*>(word & ~kCancelNoted);
+        auto* listener = reinterpret_cast<Listener*>(newest);
         while (listener != nullptr && (listener->fire != &TaskListener::on_done ||
                                        &static_cast<TaskListener*>(listener)->task != &task)) {
             before = listener;
@@ -232,8 +208,7 @@ void FutureState::forget_waiter(const TaskState& task) noexcept {
             before->next = listener->next;
             return;
         }
-        const auto next = reinterpret_cast<std::uintptr_t>(listener->next);
-        if (word_.compare_exchange_strong(word, next | (word & kCancelNoted), acq_rel, relaxed)) {
+        if (word_.replace_newest(newest, reinterpret_cast<std::uintptr_t>(listener->next))) {
             return;
         }
     }
@@ -248,16 +223,18 @@ void FutureState::wait() {
         wait_as_thread(*this, std::nullopt);
         return;
     }
-    rt::Carrier& here = rt::require_task("waiting for a future");
-    TaskState& self = *here.current;
-    if (!may_call_in_place(here, self, *this)) {
-        wait_as_task(here, *this, false);
+    TaskState* const self = carrier->current;
+    if (self == nullptr) [[unlikely]] {
+        rt::throw_no_task("waiting for a future");
+    }
+    if (!may_call_in_place(*carrier, *self, *this)) {
+        wait_as_task(*carrier, *this, false);
         return;
     }
-    const bool masked = rt::cancellation_masked(here);
-    rt::call_in_place(here, static_cast<TaskState&>(*this));
-    if (!masked && self.sleep.cancel_marked()) [[unlikely]] {
-        deliver_cancel(self, *this);
+    const bool masked = rt::cancellation_masked(*carrier);
+    rt::call_in_place(*carrier, static_cast<TaskState&>(*this));
+    if (!masked && self->sleep.cancel_marked()) [[unlikely]] {
+        deliver_cancel(*self, *this);
     }
 }
 
@@ -384,24 +361,10 @@ std::exception_ptr FutureState::take_error() {
     return error_;
 }
 
-void FutureState::end() noexcept {
-    // relaxed, here and below: the last owner, so nobody else looks.
-    if (!is_done(word_.load(relaxed)) || error_ != nullptr ||
-        cancel_message_.load(relaxed) != nullptr) [[unlikely]] {
-        end_without_value();
-    }
-    if (is_task_) {
-        destroy_task(*this);
-    } else {
-        operations_->destroy(*this);
-    }
-}
-
+/// The last owner, so nobody else looks.
 void FutureState::end_without_value() noexcept {
     // Only done-callbacks can be left: who waits holds a reference.
-    if (const std::uintptr_t word = word_.load(relaxed); !is_done(word)) {
-        tell(word & ~kCancelNoted);
-    }
+    tell(word_.waiting());
     if (error_is_unseen()) {
         rt::report_unseen_error(*this, error_);
     }

@@ -29,15 +29,18 @@ rt::Atomic<std::uint64_t> next_id_block{1};  // relaxed: numbers need only diffe
 // A task may take another name while a dump reads it: so seldom that all share a lock.
 std::mutex names_mutex;
 
-std::uint64_t take_id(rt::Carrier* carrier) noexcept {
+[[gnu::noinline]] std::uint64_t take_id_block(rt::Carrier* carrier) noexcept {
     if (carrier == nullptr) {
         return next_id_block.fetch_add(1, relaxed);
     }
-    if (carrier->next_id == carrier->last_id) {
-        carrier->next_id = next_id_block.fetch_add(kIdBlock, relaxed);
-        carrier->last_id = carrier->next_id + kIdBlock;
-    }
+    carrier->next_id = next_id_block.fetch_add(kIdBlock, relaxed);
+    carrier->last_id = carrier->next_id + kIdBlock;
     return carrier->next_id++;
+}
+
+[[gnu::always_inline]] inline std::uint64_t take_id(rt::Carrier* carrier) noexcept {
+    return carrier != nullptr && carrier->next_id != carrier->last_id ? carrier->next_id++
+                                                                      : take_id_block(carrier);
 }
 
 }  // namespace
@@ -45,8 +48,8 @@ std::uint64_t take_id(rt::Carrier* carrier) noexcept {
 static_assert(sizeof(TaskState) == TaskState::kRecordBytes);
 
 TaskState::TaskState() noexcept
-    : FutureState(kFreeRecord, nullptr, nullptr, true), Runnable(Kind::Task) {
-    references_.store(0, relaxed);
+    : FutureState(kFreeRecord, body_, nullptr, true), Runnable(Kind::Task) {
+    word_.retire();
 }
 
 [[gnu::always_inline]] inline void TaskState::prepare(
@@ -56,7 +59,6 @@ TaskState::TaskState() noexcept
     const Site& site,
     std::uint64_t its_id
 ) noexcept {
-    word_.store(0, relaxed);
     error_seen_.store(false, relaxed);
     result_taken_.store(false, relaxed);
     operations_ = &operations;
@@ -74,9 +76,9 @@ TaskState::TaskState() noexcept
 
 /// What hardly any task has.
 [[gnu::noinline]] void TaskState::drop_extras() noexcept {
-    if (body_on_heap) {
+    if (body_is_elsewhere()) {
         std::free(value_);
-        body_on_heap = false;
+        value_ = body_;
     }
     if (name != nullptr) {
         delete std::exchange(name, nullptr);
@@ -86,8 +88,8 @@ TaskState::TaskState() noexcept
     }
 }
 
-void TaskState::retire() noexcept {
-    if (body_on_heap || name != nullptr || variables != nullptr) [[unlikely]] {
+[[gnu::always_inline]] inline void TaskState::go_back() noexcept {
+    if (body_is_elsewhere() || name != nullptr || variables != nullptr) [[unlikely]] {
         drop_extras();
     }
     sleep.renew();
@@ -97,6 +99,10 @@ void TaskState::retire() noexcept {
         Runnable::next = nullptr;
         rt::RecordPool::shared().give(*this);
     }
+}
+
+void TaskState::retire() noexcept {
+    go_back();
 }
 
 void TaskState::run() noexcept {
@@ -121,14 +127,13 @@ void TaskState::run() noexcept {
     }
     rt::current_carrier()->counters.tasks_finished.add();
     end_body(status);
-    release();
 }
 
 /// finish(), and asyncio's cancel_at_end: a task that is cancelled in its last step, when nothing
 /// of it suspends any more, is cancelled. Also where the canceller is another thread: who was told
 /// that the task is asked to end is never shown its value.
 ///
-///   the task, here                          its canceller (note_cancel, note_for_end)
+///   the task, here (finish_task)            its canceller (note_cancel, note_for_end)
 ///   1  word: takes bit 2 out, if it is in   1  marks the sleep word
 ///   2  looks for the mark                   2  word: puts bit 2 in, unless the task is done
 ///   3  CAS of the word: done, if it is as 1 left it, else again from 1
@@ -138,38 +143,30 @@ void TaskState::run() noexcept {
 /// takes it out: an acquire of the canceller's release), unless somebody has taken that meanwhile,
 /// whom it was thrown to. The bit is taken out, or a second canceller would leave the word as it was.
 ///
-/// It needs no reference of its own, as finish() does, to tell others: the runtime's is dropped
-/// after it.
+/// The runtime's reference goes in the same step, or after those who wait have been told.
 [[gnu::always_inline]] inline void TaskState::end_body(Status status) noexcept {
-    std::uintptr_t waiting = word_.load(acquire);
-    do {
-        if ((waiting & kCancelNoted) != 0) [[unlikely]] {
-            waiting = word_.fetch_and(~kCancelNoted, acq_rel) & ~kCancelNoted;
-        }
+    const auto finished = word_.finish_task([this, &status] {
         if (status == Status::Value && sleep.cancel_marked()) [[unlikely]] {
             drop_result();
             status = Status::Cancelled;
         }
-        // acq_rel: as finish's.
-    } while (
-        !word_.compare_exchange_weak(waiting, static_cast<std::uintptr_t>(status), acq_rel, acquire)
-    );
-    if (waiting != 0) {
-        tell(waiting);
+        return status;
+    });
+    if (finished.kept) {
+        tell(finished.waiting);
+        release();
+    } else if (finished.last) {
+        end();
     }
 }
 
 /// For one who has marked it as cancelled: false when that came too late.
 bool TaskState::note_for_end() noexcept {
-    std::uintptr_t word = word_.load(relaxed);
-    do {
-        if (is_done(word)) {
-            mark_error_seen();  // as where it was found done at once
-            return static_cast<Status>(word) == Status::Cancelled;
-        }
-        // release: the mark
-    } while (!word_.compare_exchange_weak(word, word | kCancelNoted, rt::release, relaxed));
-    return true;
+    if (word_.note_cancel()) {
+        return true;
+    }
+    mark_error_seen();  // as where it was found done at once
+    return status() == Status::Cancelled;
 }
 
 /// The message that the CancelledError will have, which the task has not thrown yet: the last one
@@ -436,7 +433,7 @@ namespace {
 }
 
 /// Where the callable is, when it is too large for the record.
-[[gnu::noinline]] void* body_on_heap(TaskState& task, const TaskOperations& operations) {
+[[gnu::noinline]] void* body_elsewhere(TaskState& task, const TaskOperations& operations) {
     const std::size_t alignment = std::max(operations.body_alignment, TaskState::kBodyAlignment);
     void* const body = std::aligned_alloc(
         alignment, (operations.body_size + alignment - 1) / alignment * alignment
@@ -445,7 +442,7 @@ namespace {
         task.retire();
         throw std::bad_alloc();
     }
-    task.put_body_on_heap(body);
+    task.put_body(body);
     return body;
 }
 
@@ -476,7 +473,7 @@ namespace {
     void* body = task->inline_body();
     if (operations.body_size > TaskState::kInlineBytes ||
         operations.body_alignment > TaskState::kBodyAlignment) [[unlikely]] {
-        body = body_on_heap(*task, operations);
+        body = body_elsewhere(*task, operations);
     }
     return {task, body};
 }
@@ -521,8 +518,8 @@ void abandon_draft(FutureState& state) noexcept {
     if (carrier != nullptr) {
         carrier->counters.tasks_spawned.add();
     }
-    // The maker's handle and the runtime's own. release: one who walks the records sees it whole.
-    references_.store(2, rt::release);
+    // The maker's handle and the runtime's own.
+    word_.begin(2);
 }
 
 void start_task(FutureState& state) noexcept {
@@ -549,12 +546,29 @@ void start_task_now(FutureState& state) noexcept {
     rt::suspend_to_run_loop(*carrier);
 }
 
-void destroy_task(FutureState& state) noexcept {
+[[gnu::always_inline]] inline void end_task(FutureState& state) noexcept {
     auto& task = static_cast<TaskState&>(state);
     if (task.status() == Status::Value) {
         task.drop_result();
     }
-    task.retire();
+    task.go_back();
+}
+
+void destroy_task(FutureState& state) noexcept {
+    end_task(state);
+}
+
+// Here, as what most often ends is a task.
+void FutureState::end() noexcept {
+    // relaxed: the last owner, so nobody else looks
+    if (!done() || error_ != nullptr || cancel_message_.load(relaxed) != nullptr) [[unlikely]] {
+        end_without_value();
+    }
+    if (is_task_) {
+        end_task(*this);
+    } else {
+        operations_->destroy(*this);
+    }
 }
 
 }  // namespace weft::detail

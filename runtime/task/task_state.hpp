@@ -58,14 +58,16 @@ public:
     /// Only for the task itself, or its maker.
     void rename(std::string&& given);
 
-    // A switch touches what stands from here to in_place_of, one cache line together.
+    // A switch touches what stands from here to in_place_of, one cache line with Runnable's.
     TaskKind kind = TaskKind::Pinned;
+    bool masked_in_place = false;  // it may not be cancelled while a child runs in its place
+    std::uint32_t site_line = 0;
     rt::SleepWord<> sleep;
     rt::Context context = nullptr;  // where it goes on; null: its body has not begun
     rt::Stack* stack = nullptr;
     rt::ExceptionState exceptions;
-    FutureState* awaiting = nullptr;
     TaskState* in_place_of = nullptr;  // whose stack it runs on, and who waits for it
+    FutureState* awaiting = nullptr;
     void* variables = nullptr;  // the values of context variables: a ContextState, owned; or null
     // For those who look. Edge: release by the sleeper -> loop/wait_graph's acquire, which by the word knows
     // then that the sleep it saw before is over.
@@ -74,11 +76,8 @@ public:
     std::uint64_t id = 0;
     std::string* name = nullptr;  // changed under a mutex, as a dump may read it
     const char* site_file = "";
-    rt::Atomic<std::uint32_t> cancel_requests{0};  // relaxed: a count
-    std::uint32_t site_line = 0;
-    rt::Atomic<std::uint32_t> cancels_delivered{0};  // relaxed: a count
-    bool body_on_heap = false;
-    bool masked_in_place = false;  // it may not be cancelled while a child runs in its place
+    rt::Atomic<std::uint32_t> cancel_requests{0};    // relaxed: a count
+    rt::Atomic<std::uint16_t> cancels_delivered{0};  // relaxed: a count, whose changes count
     rt::Atomic<std::uint16_t> queued_at{0};  // of the loop that has it ready: sched/reserve.hpp
 
     void prepare(
@@ -88,11 +87,10 @@ public:
         const Site& site,
         std::uint64_t its_id
     ) noexcept;
-    void put_body_on_heap(void* body) noexcept {
-        value_ = body;
-        body_on_heap = true;
-    }
+    void put_body(void* elsewhere) noexcept { value_ = elsewhere; }
+    [[nodiscard]] bool body_is_elsewhere() const noexcept { return value_ != body_; }
     void retire() noexcept;
+    void go_back() noexcept;  // the same, inlined
     void begin(rt::Carrier* carrier) noexcept;
     [[nodiscard]] void* inline_body() noexcept { return body_; }
     [[nodiscard]] const TaskOperations& body_operations() const noexcept {

@@ -574,8 +574,14 @@ bool Checker::modify(
 
 // ---- planted bugs
 
+/// The name of a template's function comes with its arguments.
+std::string_view without_arguments(std::string_view function) noexcept {
+    return function.substr(0, function.find('<'));
+}
+
 bool Checker::hits(const Place& place) noexcept {
-    if (!mutation_.has_value() || std::string_view(place.function) != mutation_->function ||
+    if (!mutation_.has_value() ||
+        without_arguments(place.function) != without_arguments(mutation_->function) ||
         !std::string_view(place.file).ends_with(mutation_->file) ||
         (mutation_->operation != nullptr &&
          std::string_view(place.operation) != mutation_->operation) ||

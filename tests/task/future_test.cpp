@@ -578,5 +578,55 @@ TEST(Future, SettersAndCancellersRaceForOneOutcome) {
     }
 }
 
+// Goal: more handles than a future's word counts, copied and dropped on several threads: the result is there
+// as long as there is one, and is ended once.
+TEST(Future, ManyHandles) {
+    constexpr std::size_t kEach = 150'000;
+    Counted::Count alive{0};
+    {
+        const Future<Counted> future;
+        std::vector<std::thread> threads;
+        for (int i = 0; i < 3; ++i) {
+            threads.emplace_back([copy = future] {
+                std::vector<Future<Counted>> handles(kEach, copy);
+                handles.resize(kEach / 2, copy);
+                handles.resize(kEach, copy);
+                handles.front().wait();
+            });
+        }
+        future.set_result(Counted(alive));
+        for (std::thread& thread : threads) {
+            thread.join();
+        }
+        EXPECT_EQ(alive.load(), 1);
+    }
+    EXPECT_EQ(alive.load(), 0);
+}
+
+// Goal: the same of a task, which ends while they are there.
+TEST_P(OnEveryRuntime, TaskOfManyHandles) {
+    constexpr std::size_t kHandles = 200'000;
+    Counted::Count alive{0};
+    run([&] {
+        const Future<void> go;
+        std::vector<Task<Counted>> handles;
+        {
+            const auto task = spawn([&] {
+                await(go);
+                return Counted(alive);
+            });
+            handles.assign(kHandles, task);
+        }
+        go.set_result();
+        await(handles.back());
+        EXPECT_EQ(alive.load(), 1);
+        while (handles.size() > 1) {
+            handles.pop_back();
+        }
+        EXPECT_EQ(alive.load(), 1);
+    });
+    EXPECT_EQ(alive.load(), 0);
+}
+
 }  // namespace
 }  // namespace weft::test

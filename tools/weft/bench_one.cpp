@@ -75,6 +75,7 @@ int run_one(const OneOptions& options) {
         ::setenv("WEFT_CPUS", options.cpus.c_str(), 1);
     }
     perf::WorkloadRun run;
+    run.workers = options.workers;
     run.options.workers = options.workers;
     run.options.pin = pin_of_name(options.pin);
     run.sizes = options.is_quick ? cases[0].quick_sizes : cases[0].sizes;

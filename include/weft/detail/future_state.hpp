@@ -9,6 +9,7 @@
 #include <string>
 #include <type_traits>
 #include <utility>
+#include <weft/detail/future_word.hpp>
 #include <weft/detail/ref.hpp>
 #include <weft/errors.hpp>
 
@@ -17,8 +18,6 @@ namespace weft::detail {
 class FutureState;
 class TaskState;
 class Sink;  // the loop as the lower floors see it; in runtime/task/sink.hpp
-
-enum class Status : std::uint8_t { Pending, Value, Error, Cancelled };
 
 /// One that is told when a future is done. Linked once, and hardly ever unlinked: whoever loses
 /// interest leaves it to be told in vain.
@@ -39,44 +38,26 @@ struct FutureOperations {
 
 /// The part of a future or a task that all its handles share. Compiled once, without the type.
 ///
-/// One word says whether it is done and who is to be told, so that finishing is one step: whoever
-/// finds it done may destroy the last handle at once. The one who finishes it does not touch it
-/// after that step, unless he has somebody to tell: then he holds a reference.
-///
-///   0  pending, nobody waits       1 to 3  done: the Status
-///   else pending; the newest listener, which leads to older ones; bit 2 (of a task): somebody has
-///   marked it as cancelled, so that its end looks once more (TaskState::end_body)
-///
-/// Edges: finish's CAS of word_ -> done()'s load, subscribe's failed CAS: the result is readable.
-///        note_for_end's CAS -> end_body's load: the mark is found.
-///        subscribe's CAS -> finish's CAS: the listener is complete.
-///        release()'s decrement -> the last release()'s: every use comes before the end.
+/// One word says whether it is done, who is to be told and how many refer to it, so that finishing is one
+/// step: whoever finds it done may destroy the last handle at once. The one who finishes it does not touch it
+/// after that step, unless he has somebody to tell: then he holds a reference. See FutureWord.
 class FutureState {
 public:
     FutureState(const FutureState&) = delete;
     FutureState& operator=(const FutureState&) = delete;
 
-    void add_ref() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
+    void add_ref() noexcept { word_.add_ref(); }
     void release() noexcept {
-        // Always an RMW, also for a sole owner: one who walks the records may be taking a
-        // reference.
-        if (references_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+        if (word_.release()) {
             end();
         }
     }
-    [[nodiscard]] bool sole_owner() const noexcept {
-        return references_.load(std::memory_order_acquire) == 1;
-    }
-    /// Takes a reference unless the object is at its end: for those who walk the records.
-    [[nodiscard]] bool try_add_ref() noexcept;
+    [[nodiscard]] bool sole_owner() const noexcept { return word_.sole_owner(); }
+    /// Takes a reference unless it is done, or at its end: for those who know that the memory is there.
+    [[nodiscard]] bool try_add_ref() noexcept { return word_.try_add_ref(); }
 
-    [[nodiscard]] Status status() const noexcept {
-        const std::uintptr_t word = word_.load(std::memory_order_acquire);
-        return is_done(word) ? static_cast<Status>(word) : Status::Pending;
-    }
-    [[nodiscard]] bool done() const noexcept {
-        return is_done(word_.load(std::memory_order_acquire));
-    }
+    [[nodiscard]] Status status() const noexcept { return word_.status(); }
+    [[nodiscard]] bool done() const noexcept { return word_.done(); }
     [[nodiscard]] bool is_task() const noexcept { return is_task_; }
     [[nodiscard]] void* value() const noexcept { return value_; }
     [[nodiscard]] Sink* loop() const noexcept { return loop_; }
@@ -151,28 +132,25 @@ protected:
         return status() == Status::Error && error_ == nullptr;
     }
 
-    [[nodiscard]] static bool is_done(std::uintptr_t word) noexcept {
-        return word - 1 < static_cast<std::uintptr_t>(Status::Cancelled);
-    }
     /// Tells a chain of listeners, in the order they came.
     void tell(std::uintptr_t newest) noexcept;
 
-    static constexpr std::uintptr_t kCancelNoted = 4;
-    static_assert(alignof(Listener) > kCancelNoted, "a Listener's address has no such bit");
+    static_assert(alignof(Listener) >= 8, "FutureWord has uses for the low bits of its address");
 
-    std::atomic<std::uint32_t> references_{1};
+    [[no_unique_address]] FutureWord<> word_{1};  // what comes next stands in the rest of it
     std::atomic<bool> claimed_{false};  // somebody has the right to finish it; not of a task
     std::atomic<bool> error_seen_{false};
     std::atomic<bool> result_taken_{false};  // of a result that can only be moved
     bool is_task_;
-    std::atomic<std::uintptr_t> word_{0};
     std::exception_ptr error_;
     const FutureOperations* operations_;
     void* value_;
     Sink* loop_;
     std::atomic<std::string*> cancel_message_{nullptr};  // see replace_message()
+    // relaxed: for leak checkers alone, which do not find what only the word leads to; it shifts the address
+    std::atomic<Listener*> newest_listener_{nullptr};
 
-private:
+    /// The last reference has gone.
     void end() noexcept;
     void end_without_value() noexcept;
 };

@@ -59,7 +59,15 @@ enum class Fate { Survived, Killed, OutOfTime };
 /// Code that is tested, or the model that follows it function by function. What a test brings with it has
 /// its own planted bugs.
 bool counts(std::string_view file) {
-    return file.find("runtime/") != std::string_view::npos || file.ends_with("sleep_model.cpp");
+    return file.find("runtime/") != std::string_view::npos ||
+           file.find("include/weft/") != std::string_view::npos ||
+           file.ends_with("sleep_model.cpp");
+}
+
+/// The name of a template's function comes with its arguments.
+std::string name_of(const Place& place) {
+    const std::string_view name = place.function;
+    return std::string(name.substr(0, name.find('<')));
 }
 
 std::string_view last_part(std::string_view path) {
@@ -71,8 +79,8 @@ using Lines = std::map<std::tuple<std::string, std::string, std::string>, std::s
 
 std::string describe(const Place& place, const Lines& lines) {
     const std::string file(last_part(place.file));
-    const std::set<int>& same = lines.at({file, place.function, place.operation});
-    std::string text = file + " " + place.function + " " + place.operation;
+    const std::set<int>& same = lines.at({file, name_of(place), place.operation});
+    std::string text = file + " " + name_of(place) + " " + place.operation;
     if (same.size() > 1) {
         text += "#" + std::to_string(std::distance(same.begin(), same.find(place.line)) + 1);
     }
@@ -90,7 +98,7 @@ std::vector<Mutant> mutants_of(const std::vector<Held>& held) {
         costs[&one] = Clock::now() - start;
         std::erase_if(found, [](const Use& use) { return !counts(use.place.file); });
         for (const Use& use : found) {
-            lines[{std::string(last_part(use.place.file)), use.place.function, use.place.operation}]
+            lines[{std::string(last_part(use.place.file)), name_of(use.place), use.place.operation}]
                 .insert(use.place.line);
         }
         uses.emplace_back(&one, std::move(found));
