@@ -34,14 +34,16 @@ void Worker::push_back(TaskState& task) noexcept {
     if (const std::size_t spilled = reserve_.push(task); spilled != 0) [[unlikely]] {
         counters.ring_overflows.add(spilled);
     }
-    publish();
+    if (shared_) {
+        publish();
+    }
 }
 
 /// Keeps as much in the ring as behind it, and the older part: that is where thieves find work. More than
 /// some is of no use to them.
 void Worker::publish() noexcept {
     const std::size_t kept = reserve_.size();
-    if (!shared_ || kept == 0) {
+    if (kept == 0) {
         return;
     }
     const std::size_t open = ring_.size();
