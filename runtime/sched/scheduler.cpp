@@ -95,12 +95,20 @@ struct Scheduler::SleepingLoops final : VirtualClock::Loops {
 
 Scheduler::Scheduler(const SchedulerOptions& options, const std::function<Loop*(int)>& make_loop)
     : options_(options), simulation_(Simulation::of_thread()) {
-    const Topology topology = simulation_ == nullptr ? Topology::detect() : Topology{};
+    PricedMachine* const machine = simulation_ == nullptr ? nullptr : simulation_->machine();
+    const Topology topology = machine != nullptr       ? machine->topology()
+                              : simulation_ == nullptr ? Topology::detect()
+                                                       : Topology{};
     if (simulation_ == nullptr) {
         warn_of_unknown_facilities();
         const std::optional<double> quota = is_disabled("cgroup") ? std::nullopt : cpu_quota();
         width_ = std::min(choose_width(topology, quota, options.workers), Idle<>::kMostWorkers);
         pins_ = plan_pinning(topology, width_, quota, options.pinning.value_or(PinPolicy::Auto));
+    } else if (machine != nullptr) {
+        width_ = machine->workers();
+        pins_ = plan_pinning(
+            topology, width_, std::nullopt, options.pinning.value_or(PinPolicy::Auto)
+        );
     } else {
         width_ = options.workers > 0 ? options.workers : simulation_->temper().workers;
         options_.in_place = options_.in_place && simulation_->temper().in_place;
@@ -132,6 +140,9 @@ Scheduler::Scheduler(const SchedulerOptions& options, const std::function<Loop*(
             *this, index, make_loop(index), std::move(reactor), clock}));
     }
     const auto victims = victim_order(topology, pins_);
+    if (machine != nullptr) {
+        machine->place(victims);
+    }
     std::unordered_map<const Sink*, std::uint64_t> lives;
     for (int index = 0; index < width_; ++index) {
         worker(index).set_victims(victims[static_cast<std::size_t>(index)]);

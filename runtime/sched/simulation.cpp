@@ -34,12 +34,23 @@ Simulation::Temper draw_temper(Rng& rng) {
     return temper;
 }
 
+/// That of a real run.
+Simulation::Temper even_temper(const PricedMachine& machine) {
+    Simulation::Temper temper{};
+    temper.workers = machine.workers();
+    temper.in_place = true;
+    return temper;
+}
+
 /// A loop's sleep in a simulation.
 class SimulatedReactor final : public Reactor {
 public:
     explicit SimulatedReactor(Simulation& simulation) : simulation_(simulation) {}
 
     int wait(Nanos timeout) noexcept override {
+        if (PricedMachine* const machine = simulation_.machine(); machine != nullptr) {
+            machine->poll();
+        }
         if (!std::exchange(told_, false) && timeout != 0) {
             sleeper_ = simulation_.running();
             sleeps_ = true;
@@ -60,6 +71,9 @@ public:
         told_ = true;
         if (sleeps_) {
             simulation_.wake(sleeper_);
+        }
+        if (PricedMachine* const machine = simulation_.machine(); machine != nullptr) {
+            machine->pay_wake();
         }
     }
     [[nodiscard]] std::error_code attach(int, bool, Descriptor*&) noexcept override {
@@ -83,8 +97,9 @@ Simulation* Simulation::of_thread() noexcept {
 
 Simulation::Simulation(Options options)
     : options_(std::move(options)),
+      machine_(options_.machine),
       rng_(options_.seed),
-      temper_(draw_temper(rng_)),
+      temper_(machine_ == nullptr ? draw_temper(rng_) : even_temper(*machine_)),
       exceptions_(exception_state_of_thread()),
       stacks_(process_stack_pool()),
       now_(kVirtualStart),
@@ -123,6 +138,9 @@ std::size_t Simulation::start(std::function<void()> body) {
     thread->left = thread->base;
     thread->context = make_context(*thread->base, &Simulation::enter);
     threads_.push_back(std::move(thread));
+    if (machine_ != nullptr) {
+        machine_->add_thread();
+    }
     return threads_.size() - 1;
 }
 
@@ -137,6 +155,10 @@ WEFT_NO_INSTRUMENT void Simulation::enter() {
 
 void Simulation::point() noexcept {
     ++steps_;
+    if (machine_ != nullptr) {
+        point_of_machine();
+        return;
+    }
     if (undivided_ > 0) {
         return;
     }
@@ -150,6 +172,20 @@ void Simulation::point() noexcept {
             steps_ + below(kLongestFreeze);
     }
     go_on_with(choose());
+}
+
+void Simulation::settle() noexcept {
+    if (const Carrier* const carrier = current_carrier(); carrier != nullptr) {
+        machine_->settle(carrier->counters);
+    }
+}
+
+void Simulation::point_of_machine() noexcept {
+    settle();
+    if (undivided_ == 0 && machine_->is_ahead()) {
+        machine_->leave_ready();
+        go_on_with(choose());
+    }
 }
 
 void Simulation::tell_lost(const char* why) noexcept {
@@ -170,16 +206,23 @@ void Simulation::sleep_until(Nanos deadline) noexcept {
     VirtualThread& self = *threads_[running_];
     self.until = deadline;
     self.state = State::Sleeping;
+    if (machine_ != nullptr) {
+        settle();
+        machine_->leave_asleep(deadline);
+    }
     go_on_with(choose());
 }
 
 void Simulation::sleep_for(Nanos length) noexcept {
-    sleep_until(now_ + length);
+    sleep_until(now() + length);
 }
 
 void Simulation::wake(std::size_t thread) noexcept {
     if (threads_[thread]->state == State::Sleeping) {
         threads_[thread]->state = State::Ready;
+        if (machine_ != nullptr) {
+            machine_->wake(thread);
+        }
     }
 }
 
@@ -239,6 +282,26 @@ std::size_t Simulation::pick_ready() noexcept {
 }
 
 std::size_t Simulation::choose() noexcept {
+    const std::size_t next = machine_ == nullptr ? choose_by_chance() : choose_by_time();
+    note(steps_);
+    note(next);
+    return next;
+}
+
+/// It counts as running from here on: its clock is that of all.
+std::size_t Simulation::choose_by_time() noexcept {
+    std::size_t next = machine_->first();
+    while (next == PricedMachine::kNobody) {
+        tell_lost("everybody waits, and nothing is due");
+        wake(running_);
+        next = machine_->first();
+    }
+    machine_->go_on_with(next);
+    threads_[next]->state = State::Ready;
+    return next;
+}
+
+std::size_t Simulation::choose_by_chance() noexcept {
     std::size_t next = pick_ready();
     while (next == threads_.size()) {
         if (!pass_time()) {
@@ -247,8 +310,6 @@ std::size_t Simulation::choose() noexcept {
         }
         next = pick_ready();
     }
-    note(steps_);
-    note(next);
     return next;
 }
 
@@ -276,6 +337,9 @@ void Simulation::take_thread_over(VirtualThread& next) noexcept {
 
 WEFT_NO_INSTRUMENT void Simulation::end() noexcept {
     threads_[running_]->state = State::Ended;
+    if (machine_ != nullptr) {
+        machine_->leave_for_good();
+    }
     struct Ending {
         StackCache* stacks;
         Stack* stack;

@@ -12,6 +12,7 @@
 #include "fiber/stack_pool.hpp"
 #include "fiber/switch.hpp"
 #include "reactor/reactor.hpp"
+#include "sched/priced_machine.hpp"
 
 namespace weft::rt {
 
@@ -24,12 +25,16 @@ struct Carrier;
 /// which is chance in a real run: who runs next (point), the time (Clock), what a loop sleeps in
 /// (make_reactor), and random numbers (below).
 ///
+/// With a machine nothing is chance but where a search begins: operations take the time that they have a
+/// price for, and whoever is behind goes on.
+///
 /// Threads   one.
 class Simulation final : public Clock {
 public:
     struct Options {
         std::uint64_t seed = 0;
         std::uint64_t most_steps = 0;
+        PricedMachine* machine = nullptr;  ///< outlives the simulation
         /// Nothing goes on, or it does for too long. Called by the virtual thread that found out, which
         /// goes on after that: a loop with nothing to do.
         std::function<void(const char* why)> on_lost;
@@ -79,10 +84,30 @@ public:
 
     // ---- time
 
-    [[nodiscard]] Nanos now() noexcept override { return now_; }
-    /// In place of the processor's counter: one per step.
-    [[nodiscard]] std::uint64_t ticks() const noexcept { return steps_; }
-    static constexpr std::uint64_t kTicksPerMicrosecond = 3;
+    [[nodiscard]] Nanos now() noexcept override {
+        return machine_ == nullptr ? now_ : machine_->now();
+    }
+    /// In place of the processor's counter: one per step, and a machine's per nanosecond.
+    [[nodiscard]] std::uint64_t ticks() const noexcept {
+        return machine_ == nullptr ? steps_ : machine_->ticks();
+    }
+    [[nodiscard]] std::uint64_t ticks_per_microsecond() const noexcept {
+        return machine_ == nullptr ? kTicksPerMicrosecond : PricedMachine::kTicksPerMicrosecond;
+    }
+
+    // ---- a machine with prices
+
+    /// Null where all is chance.
+    [[nodiscard]] PricedMachine* machine() const noexcept { return machine_; }
+    /// What it has done so far is charged; no point.
+    void settle() noexcept;
+    /// A point, at which a loop waits for something to change.
+    void spin() noexcept {
+        if (machine_ != nullptr) {
+            machine_->spin();
+        }
+        point();
+    }
 
     /// In place of epoll: sleeps until wake() or a deadline; watches no descriptor.
     [[nodiscard]] std::unique_ptr<Reactor> make_reactor();
@@ -113,6 +138,9 @@ private:
     [[noreturn]] static void enter();
     [[noreturn]] void end() noexcept;
     [[nodiscard]] std::size_t choose() noexcept;
+    [[nodiscard]] std::size_t choose_by_chance() noexcept;
+    [[nodiscard]] std::size_t choose_by_time() noexcept;
+    void point_of_machine() noexcept;
     [[nodiscard]] std::size_t pick_ready() noexcept;
     [[nodiscard]] bool pass_time() noexcept;
     void tell_lost(const char* why) noexcept;
@@ -120,7 +148,10 @@ private:
     void go_on_with(std::size_t next) noexcept;
     void take_thread_over(VirtualThread& next) noexcept;
 
+    static constexpr std::uint64_t kTicksPerMicrosecond = 3;
+
     Options options_;
+    PricedMachine* const machine_;
     Rng rng_;
     Temper temper_;
     ExceptionState* const exceptions_;

@@ -230,10 +230,19 @@ Topology Topology::from_affinity(const CpuList& os_indices) {
 }
 
 Topology Topology::from_synthetic(const std::string& description) {
+    std::optional<Topology> topology = try_synthetic(description);
+    WEFT_CHECK(
+        topology.has_value(), "hwloc does not accept the description of a made-up machine"
+    );
+    return *std::move(topology);
+}
+
+std::optional<Topology> Topology::try_synthetic(const std::string& description) {
     HwlocTopology topology;
-    const int result = load(description.c_str(), topology);
-    WEFT_CHECK(result >= 0, "hwloc does not accept the description of a made-up machine");
-    return {
+    if (load(description.c_str(), topology) < 0) {
+        return std::nullopt;
+    }
+    return Topology{
         .cpus = read_cpus(topology.get()),
         .distances = read_distances(topology.get()),
         .from_hwloc = true,

@@ -55,6 +55,8 @@ struct Topology {
     /// A made-up machine, "pack:2 numa:1 l3:2 core:4 pu:2", for tests and what-if questions.
     /// The description must be one that hwloc accepts.
     [[nodiscard]] static Topology from_synthetic(const std::string& description);
+    /// The same; nothing where hwloc does not.
+    [[nodiscard]] static std::optional<Topology> try_synthetic(const std::string& description);
 
     /// The same machine without the CPUs that are not on the list.
     [[nodiscard]] Topology restricted_to(const CpuList& os_indices) const;

@@ -56,7 +56,11 @@ std::vector<std::vector<VictimGroup>> victim_order(
             groups[distance].push_back(static_cast<int>(victim));
         }
         for (auto& [distance, workers] : groups) {
-            order[thief].push_back({std::get<VictimGroup::Level>(distance), std::move(workers)});
+            order[thief].push_back(
+                {std::get<VictimGroup::Level>(distance),
+                 std::move(workers),
+                 std::get<std::uint64_t>(distance)}
+            );
         }
     }
     return order;

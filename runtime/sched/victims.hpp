@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
 #include "sched/pinning.hpp"
@@ -14,6 +15,7 @@ struct VictimGroup {
 
     Level level;
     std::vector<int> workers;  ///< starts behind the thief and wraps around
+    std::uint64_t distance;    ///< between their nodes where that is the level; else 0
 };
 
 /// Lists for each worker all others, nearest group first; Remote may come several times, by

@@ -38,7 +38,7 @@ Worker::Worker(Setup setup)
       hop_(setup.scheduler.hop() && shared_),
       moves_(hop_ || simulation_ != nullptr),
       ticks_per_microsecond_(
-          simulation_ == nullptr ? ticks_per_microsecond() : Simulation::kTicksPerMicrosecond
+          simulation_ == nullptr ? ticks_per_microsecond() : simulation_->ticks_per_microsecond()
       ),
       poll_every_(ticks_of(policy_.poll_every_us)),
       slot_hesitation_(ticks_of(policy_.slot_hesitation_us)),
@@ -274,7 +274,7 @@ bool Worker::cheap_turn() noexcept {
 }
 
 int Worker::runs_per_turn() noexcept {
-    return simulation_ == nullptr
+    return simulation_ == nullptr || simulation_->machine() != nullptr
                ? policy_.runs_per_turn
                : static_cast<int>(simulation_->below(simulation_->temper().runs_per_turn + 1));
 }

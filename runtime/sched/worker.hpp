@@ -143,7 +143,7 @@ private:
     // queues (worker_queues.cpp)
     void push_pinned(Runnable& runnable) noexcept;
     void push_stealable(TaskState& task) noexcept;
-    [[nodiscard]] Worker* where_it_hops() noexcept;
+    [[nodiscard]] Worker* where_it_hops(const TaskState& task) noexcept;
     void push_back(TaskState& task) noexcept;
     void publish() noexcept;
     [[nodiscard]] bool take_waiting(TaskState& task) noexcept;
@@ -218,8 +218,16 @@ private:
         return simulation_ == nullptr ? ticks() : simulation_->ticks();
     }
 
+    enum class Look { Reads, Writes };  // by loads, or by RMWs
     template <class Visit>
-    [[nodiscard]] bool visit_victims(Visit visit) noexcept;
+    [[nodiscard]] bool visit_victims(Look how, Visit visit) noexcept;
+    void look_at(Worker& victim, Look how) noexcept {
+        if (simulation_ != nullptr) [[unlikely]] {
+            look_at_simulated(victim, how);
+        }
+    }
+    void look_at_simulated(Worker& victim, Look how) noexcept;
+    void push_simulated(const TaskState& task) noexcept;
 
     Scheduler& scheduler_;
     Simulation* const simulation_;  // null in real life
@@ -234,7 +242,7 @@ private:
     const bool shared_;    // other workers exist: stealable work must be published by RMWs
     const bool in_place_;  // a child that is next may be called by the one who waits for it
     const bool hop_;       // testing: every suspension of a stealable task moves it
-    const bool moves_;     // the same, or a simulation, where some do
+    const bool moves_;     // the same, or a simulation, where some do, or have a price
 
     IntrusiveFifo<Runnable> pinned_;
     std::uint64_t pinned_pushed_ = 0;    // ever

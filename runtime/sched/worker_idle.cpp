@@ -18,18 +18,44 @@ constexpr Nanos kStackRetry = 10'000 * kMicro;
 }  // namespace
 
 template <class Visit>
-bool Worker::visit_victims(Visit visit) noexcept {
+bool Worker::visit_victims(Look how, Visit visit) noexcept {
     for (const VictimGroup& group : victims_) {
         const auto size = static_cast<std::uint32_t>(group.workers.size());
         const std::uint32_t start = rng_.below(size);
         for (std::uint32_t i = 0; i < size; ++i) {
-            point();
-            if (visit(scheduler_.worker(group.workers[(start + i) % size]))) {
+            Worker& victim = scheduler_.worker(group.workers[(start + i) % size]);
+            look_at(victim, how);
+            if (visit(victim)) {
                 return true;
             }
         }
     }
     return false;
+}
+
+/// A point, and on a machine what a look costs.
+void Worker::look_at_simulated(Worker& victim, Look how) noexcept {
+    if (PricedMachine* const machine = simulation_->machine(); machine != nullptr) {
+        // Whatever the victim does to it makes another one of it.
+        const std::uint32_t stamp = 31 * victim.ring_.pushed() + 7 * victim.ring_.size() +
+                                    131 * victim.slot_.stamp() +
+                                    (victim.slot_.looks_empty() ? 1 : 0);
+        machine->look(index_, victim.index_, stamp, how == Look::Writes);
+    }
+    simulation_->point();
+}
+
+/// On a machine: a stealable task is about to be put where thieves find it. A point where it is a new one;
+/// who wakes another may hold a primitive's lock.
+void Worker::push_simulated(const TaskState& task) noexcept {
+    if (shared_) {
+        simulation_->machine()->write_own_line(index_);
+    }
+    if (task.fresh()) {
+        simulation_->point();
+    } else {
+        simulation_->settle();
+    }
 }
 
 void Worker::idle() noexcept {
@@ -89,14 +115,14 @@ TaskState* Worker::find() noexcept {
     if (TaskState* const task = find_in_public(); task != nullptr) {
         return task;
     }
-    return visit_victims([](Worker& victim) { return !victim.slot_.looks_empty(); }) ? steal_slots()
-                                                                                     : nullptr;
+    const auto has_slot = [](Worker& victim) { return !victim.slot_.looks_empty(); };
+    return visit_victims(Look::Reads, has_slot) ? steal_slots() : nullptr;
 }
 
 TaskState* Worker::find_in_public() noexcept {
     TaskState* found = take_inbox();
     if (found == nullptr) {
-        static_cast<void>(visit_victims([&](Worker& victim) {
+        static_cast<void>(visit_victims(Look::Reads, [&](Worker& victim) {
             found = steal_from(victim);
             return found != nullptr;
         }));
@@ -116,12 +142,17 @@ TaskState* Worker::steal_from(Worker& victim) noexcept {
 void Worker::count_steals(const Worker& victim, std::uint32_t count) noexcept {
     counters.steals.add(count);
     steals_from_[static_cast<std::size_t>(victim.index_)].add(count);
+    if (simulation_ != nullptr) [[unlikely]] {
+        if (PricedMachine* const machine = simulation_->machine(); machine != nullptr) {
+            machine->steal(index_, victim.index_, count);
+        }
+    }
 }
 
 /// Takes from the slot of an owner that has been busy with something else for a while.
 TaskState* Worker::steal_slots() noexcept {
     TaskState* found = nullptr;
-    static_cast<void>(visit_victims([&](Worker& victim) {
+    static_cast<void>(visit_victims(Look::Reads, [&](Worker& victim) {
         const Slot::Sight sight = victim.slot_.look();
         if (sight.task == nullptr) {
             return false;
@@ -140,7 +171,9 @@ TaskState* Worker::steal_slots() noexcept {
                 next_pass = now + slot_pass_every_;
             }
             cpu_relax();
-            point();
+            if (simulation_ != nullptr) [[unlikely]] {
+                simulation_->spin();
+            }
         }
         found = victim.slot_.steal(sight);
         if (found != nullptr) {
@@ -159,7 +192,7 @@ Worker::Sight Worker::last_look() noexcept {
     if (!shared_) {
         return sight;
     }
-    const bool work = visit_victims([&](Worker& victim) {
+    const bool work = visit_victims(Look::Writes, [&](Worker& victim) {
         if (victim.slot_.look_closely()) {
             sight = Sight::Slot;
         }
@@ -217,7 +250,7 @@ void Worker::nap() noexcept {
 
 std::uint32_t Worker::traffic() noexcept {
     std::uint32_t sum = static_cast<std::uint32_t>(scheduler_.inbox().size());
-    static_cast<void>(visit_victims([&](Worker& victim) {
+    static_cast<void>(visit_victims(Look::Reads, [&](Worker& victim) {
         sum += victim.ring_.pushed() + victim.slot_.stamp();
         return false;
     }));

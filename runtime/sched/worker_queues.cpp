@@ -61,9 +61,13 @@ void Worker::publish() noexcept {
 }
 
 /// For tests: the loop that a stealable task which became ready here moves to; null where it stays.
-Worker* Worker::where_it_hops() noexcept {
+Worker* Worker::where_it_hops(const TaskState& task) noexcept {
     if (hop_) {
         return &scheduler_.worker((index_ + 1) % scheduler_.width());
+    }
+    if (simulation_->machine() != nullptr) {
+        push_simulated(task);
+        return nullptr;
     }
     if (!simulation_->chance(simulation_->temper().hop_percent)) {
         return nullptr;
@@ -75,7 +79,7 @@ Worker* Worker::where_it_hops() noexcept {
 /// A stealable task became ready on this thread.
 void Worker::push_stealable(TaskState& task) noexcept {
     if (moves_) [[unlikely]] {
-        if (Worker* const other = where_it_hops(); other != nullptr) {
+        if (Worker* const other = where_it_hops(task); other != nullptr) {
             other->mail(task);
             return;
         }
@@ -240,7 +244,8 @@ TaskState* Worker::take_stealable() noexcept {
 
 /// Whether nothing waits for this loop to come round but more of the same.
 bool Worker::turn_can_wait() noexcept {
-    if (simulation_ != nullptr || pinned_popped_ != pinned_pushed_ || !mailbox_.looks_empty() ||
+    const bool by_chance = simulation_ != nullptr && simulation_->machine() == nullptr;
+    if (by_chance || pinned_popped_ != pinned_pushed_ || !mailbox_.looks_empty() ||
         deadline_is_due() || !scheduler_.inbox().looks_empty() || stopping_.load(relaxed) ||
         ticks_now() - last_poll_ > poll_every_) {
         return false;

@@ -15,12 +15,17 @@
 namespace weft::detail {
 
 struct SimulationRun::State {
-    State(std::uint64_t its_seed, const testing::SimulationOptions& its_options)
+    State(
+        std::uint64_t its_seed,
+        const testing::SimulationOptions& its_options,
+        rt::PricedMachine* machine
+    )
         : seed(its_seed),
           options(its_options),
           simulation({
               .seed = its_seed,
               .most_steps = its_options.most_steps,
+              .machine = machine,
               .on_lost = [this](const char* why) { note_lost(why); },
           }),
           start(simulation.now()) {}
@@ -54,7 +59,9 @@ void SimulationRun::State::note_lost(const char* why) {
     main->cancel("the simulation gets nowhere");
 }
 
-SimulationRun::SimulationRun(std::uint64_t seed, const testing::SimulationOptions& options) {
+SimulationRun::SimulationRun(
+    std::uint64_t seed, const testing::SimulationOptions& options, rt::PricedMachine* machine
+) {
     if (options.workers < 0) {
         throw ValueError(
             "SimulationOptions.workers is " + std::to_string(options.workers) +
@@ -62,7 +69,7 @@ SimulationRun::SimulationRun(std::uint64_t seed, const testing::SimulationOption
         );
     }
     rt::watch_holders();
-    state_ = std::make_unique<State>(seed, options);
+    state_ = std::make_unique<State>(seed, options, machine);
 }
 
 SimulationRun::~SimulationRun() = default;

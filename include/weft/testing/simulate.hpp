@@ -40,25 +40,45 @@ public:
 
 }  // namespace weft::testing
 
+namespace weft::rt {
+class PricedMachine;
+}
+
 namespace weft::detail {
 
 /// A simulation while it runs; the runtimes that are made on this thread belong to it.
 class SimulationRun {
 public:
-    SimulationRun(std::uint64_t seed, const testing::SimulationOptions& options);
+    /// `machine`: see testing/machine.hpp; null: all is chance.
+    SimulationRun(
+        std::uint64_t seed,
+        const testing::SimulationOptions& options,
+        rt::PricedMachine* machine = nullptr
+    );
     SimulationRun(const SimulationRun&) = delete;
     SimulationRun& operator=(const SimulationRun&) = delete;
     ~SimulationRun();
 
     [[nodiscard]] RuntimeOptions runtime_options() const;
-    /// What is cancelled when nothing goes on.
-    void enter_main();
-    void leave_main() noexcept;
+    /// While it lives, the task that made it is what is cancelled when nothing goes on.
+    class Main {
+    public:
+        explicit Main(SimulationRun& run) : run_(run) { run_.enter_main(); }
+        Main(const Main&) = delete;
+        Main& operator=(const Main&) = delete;
+        ~Main() { run_.leave_main(); }
+
+    private:
+        SimulationRun& run_;
+    };
     /// When the runtimes have ended. Throws SimulationError if it got nowhere.
     [[nodiscard]] testing::SimulationReport finish();
     [[nodiscard]] bool is_lost() const noexcept;
 
 private:
+    void enter_main();
+    void leave_main() noexcept;
+
     struct State;
     std::unique_ptr<State> state_;
 };
@@ -90,11 +110,7 @@ SimulationReport simulate(std::uint64_t seed, const SimulationOptions& options, 
     try {
         Runtime runtime(simulation.runtime_options());
         runtime.run([&] {
-            struct Main {
-                detail::SimulationRun& run;
-                explicit Main(detail::SimulationRun& its) : run(its) { run.enter_main(); }
-                ~Main() { run.leave_main(); }
-            } const entered(simulation);
+            const detail::SimulationRun::Main entered(simulation);
             static_cast<void>(std::forward<F>(main)());
         });
     } catch (...) {

@@ -1,0 +1,211 @@
+#include <limits>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <weft/sleep.hpp>
+#include <weft/testing/machine.hpp>
+
+#include "base/clock.hpp"
+#include "sched/priced_machine.hpp"
+#include "sched/simulation.hpp"
+
+namespace weft::detail {
+namespace {
+
+using std::chrono::nanoseconds;
+
+// By then all loops have found nothing to do and sleep.
+constexpr auto kUntilAllSleep = std::chrono::milliseconds(1);
+
+rt::Topology read_topology(const std::string& description) {
+    std::optional<rt::Topology> topology = rt::Topology::try_synthetic(description);
+    if (!topology) {
+        throw ValueError(
+            "the topology '" + description +
+            "' is not one that hwloc accepts; a description was expected, such as 'pack:2 l3:4 core:8 pu:1'"
+        );
+    }
+    return *std::move(topology);
+}
+
+rt::PricedMachine make_machine(const testing::MachineOptions& options) {
+    rt::Topology topology = read_topology(options.topology);
+    const int workers = options.workers == 0 ? topology.cores() : options.workers;
+    const auto cpus = static_cast<int>(topology.cpus.size());
+    if (workers < 0 || workers > cpus) {
+        throw ValueError(
+            "MachineOptions.workers is " + std::to_string(options.workers) +
+            "; 0 to as many loops as '" + options.topology + "' has CPUs were expected: " +
+            std::to_string(cpus)
+        );
+    }
+    return {std::move(topology), workers, options.prices};
+}
+
+nanoseconds nanos_of(rt::Picos picos) {
+    return nanoseconds(picos / rt::PricedMachine::kPicosPerNano);
+}
+
+/// All that has been counted for one loop so far.
+testing::MachineLoop count_loop(
+    const rt::PricedMachine& machine, const LoopMetrics& counted, int loop
+) {
+    using Machine = rt::PricedMachine;
+    const Machine::Spent spent = machine.spent(static_cast<std::size_t>(loop));
+    return {
+        .work = nanos_of(spent[Machine::kWork]),
+        .tasks = nanos_of(spent[Machine::kTasks]),
+        .search = nanos_of(spent[Machine::kSearch]),
+        .system = nanos_of(spent[Machine::kSystem]),
+        .asleep = nanos_of(spent[Machine::kAsleep]),
+        .tasks_finished = counted.tasks_finished,
+        .stolen = counted.steals,
+        .searches = counted.steal_searches,
+        .failed_searches = counted.steal_searches - machine.takes(loop),
+        .wakes_sent = counted.wakes_sent,
+        .parks = counted.parks,
+    };
+}
+
+/// Sums them up, or with `sign` -1 takes them away.
+void add(testing::MachineLoop& to, const testing::MachineLoop& other, int sign) {
+    const auto times = static_cast<std::uint64_t>(static_cast<std::int64_t>(sign));
+    to.work += sign * other.work;
+    to.tasks += sign * other.tasks;
+    to.search += sign * other.search;
+    to.system += sign * other.system;
+    to.asleep += sign * other.asleep;
+    to.tasks_finished += times * other.tasks_finished;
+    to.stolen += times * other.stolen;
+    to.searches += times * other.searches;
+    to.failed_searches += times * other.failed_searches;
+    to.wakes_sent += times * other.wakes_sent;
+    to.parks += times * other.parks;
+}
+
+}  // namespace
+
+struct MachineRun::State {
+    explicit State(const testing::MachineOptions& its_options)
+        : options(its_options),
+          machine(make_machine(options)),
+          simulation(
+              options.seed,
+              {.workers = machine.workers(),
+               .most_steps = std::numeric_limits<std::uint64_t>::max()},
+              &machine
+          ) {}
+
+    struct Count {
+        rt::Nanos time = 0;
+        std::vector<testing::MachineLoop> loops;
+        Metrics metrics;
+    };
+    [[nodiscard]] Count count(const Runtime& runtime) const {
+        Count result{machine.now(), {}, runtime.metrics()};
+        for (int loop = 0; loop < machine.workers(); ++loop) {
+            result.loops.push_back(
+                count_loop(machine, result.metrics.loops[static_cast<std::size_t>(loop)], loop)
+            );
+        }
+        return result;
+    }
+
+    const testing::MachineOptions options;
+    rt::PricedMachine machine;
+    SimulationRun simulation;
+    Count before;
+    Count after;
+};
+
+MachineRun::MachineRun(const testing::MachineOptions& options)
+    : state_(std::make_unique<State>(options)) {}
+
+MachineRun::~MachineRun() = default;
+
+RuntimeOptions MachineRun::runtime_options() const {
+    RuntimeOptions result = state_->simulation.runtime_options();
+    result.pin = state_->options.pin;
+    return result;
+}
+
+SimulationRun& MachineRun::simulation() noexcept {
+    return state_->simulation;
+}
+
+void MachineRun::begin_measuring(const Runtime& runtime) {
+    sleep(kUntilAllSleep);
+    state_->before = state_->count(runtime);
+}
+
+void MachineRun::finish_measuring(const Runtime& runtime) {
+    rt::Simulation::of_thread()->settle();
+    state_->after = state_->count(runtime);
+}
+
+testing::MachineReport MachineRun::finish() {
+    const testing::SimulationReport run = state_->simulation.finish();
+    const State::Count& before = state_->before;
+    State::Count& after = state_->after;
+    for (std::size_t i = 0; i < after.loops.size(); ++i) {
+        add(after.loops[i], before.loops[i], -1);
+    }
+    for (std::size_t i = 0; i < after.metrics.steals.size(); ++i) {
+        after.metrics.steals[i] -= before.metrics.steals[i];
+    }
+    return {
+        .seed = run.seed,
+        .hash = run.hash,
+        .steps = run.steps,
+        .time = nanoseconds(after.time - before.time),
+        .loops = std::move(after.loops),
+        .places = std::move(after.metrics.places),
+        .steals = std::move(after.metrics.steals),
+    };
+}
+
+}  // namespace weft::detail
+
+namespace weft::testing {
+
+MachineLoop MachineReport::total() const noexcept {
+    MachineLoop sum;
+    for (const MachineLoop& loop : loops) {
+        detail::add(sum, loop, 1);
+    }
+    return sum;
+}
+
+MachineSize machine_size(const std::string& topology) {
+    const rt::Topology read = detail::read_topology(topology);
+    std::set<int> caches;
+    std::set<int> nodes;
+    for (const rt::Cpu& cpu : read.cpus) {
+        caches.insert(cpu.l3);
+        nodes.insert(cpu.node);
+    }
+    return {
+        .cpus = static_cast<int>(read.cpus.size()),
+        .cores = read.cores(),
+        .caches = static_cast<int>(caches.size()),
+        .nodes = static_cast<int>(nodes.size()),
+    };
+}
+
+void machine_work(std::chrono::nanoseconds length) noexcept {
+    rt::Simulation* const simulation = rt::Simulation::of_thread();
+    if (simulation != nullptr && simulation->machine() != nullptr) {
+        simulation->machine()->work(length.count());
+        simulation->point();
+        return;
+    }
+    constexpr std::uint64_t kNanosPerMicrosecond = 1'000;
+    const std::uint64_t start = rt::ticks();
+    const std::uint64_t wanted = static_cast<std::uint64_t>(length.count()) *
+                                 rt::ticks_per_microsecond() / kNanosPerMicrosecond;
+    while (rt::ticks() - start < wanted) {
+    }
+}
+
+}  // namespace weft::testing
