@@ -23,7 +23,7 @@ rt::Topology read_topology(const std::string& description) {
     if (!topology) {
         throw ValueError(
             "the topology '" + description +
-            "' is not one that hwloc accepts; a description was expected, such as 'pack:2 l3:4 core:8 pu:1'"
+            "' is not one that hwloc accepts; a description was expected, such as 'pack:2 numa:1 l3:4 core:8 pu:1'"
         );
     }
     return *std::move(topology);

@@ -280,7 +280,7 @@ MeasuredPrices measure_prices() {
         "spawn", "spawn_shared", "run", "run_shared", "change", "change_shared", "poll"};
     result.topology = "core:1 pu:1";
 
-    std::string lines = "as documented: one CPU has no other to measure";
+    std::string lines = "as MachinePrices has it: one CPU has no other to measure";
     if (const auto pair = find_pair(rt::Topology::detect()); pair.has_value()) {
         const auto level = static_cast<std::size_t>(pair->level);
         set_lines(prices, pair->level, measure_line(pair->cpus));
@@ -291,7 +291,7 @@ MeasuredPrices measure_prices() {
         result.topology = kTopologies[level];
         lines = std::string(kLineNames[level]) + " by 0.3 (sibling), 1 (l3), 2 (node), 3.5 (remote)";
     } else {
-        result.assumed = {"wake: as documented", "wake_latency: as documented"};
+        result.assumed = {"wake: as MachinePrices has it", "wake_latency: as MachinePrices has it"};
     }
     for (const char* const name : kLineNames) {
         if (std::count(result.measured.begin(), result.measured.end(), name) == 0) {
@@ -301,7 +301,7 @@ MeasuredPrices measure_prices() {
     prices.mail = prices.line_l3 + prices.spawn_shared;
     result.assumed.insert(
         result.assumed.end(),
-        {"mail: line_l3 + spawn_shared", "steal: as documented", "line_own: as documented"}
+        {"mail: line_l3 + spawn_shared", "steal: as MachinePrices has it", "line_own: as MachinePrices has it"}
     );
     return result;
 }

@@ -38,5 +38,6 @@ struct Command {
 [[nodiscard]] Command add_echo(CLI::App& app);
 [[nodiscard]] Command add_hash(CLI::App& app);
 [[nodiscard]] Command add_load(CLI::App& app);
+[[nodiscard]] Command add_simulate(CLI::App& app);
 
 }  // namespace weft::tool

@@ -19,7 +19,13 @@ int run_tool(int argc, const char* const* argv) {
     app.set_version_flag("--version", "weft " WEFT_VERSION_STRING);
     app.require_subcommand(0, 1);  // that there is one is checked below: "bogus" is to be named
     const std::array commands{
-        add_demo(app), add_echo(app), add_hash(app), add_bench(app), add_load(app)};
+        add_demo(app),
+        add_echo(app),
+        add_hash(app),
+        add_bench(app),
+        add_simulate(app),
+        add_load(app),
+    };
     const auto chosen = [&] {
         return std::ranges::find_if(commands, [](const Command& command) {
             return command.app->parsed();
@@ -37,7 +43,7 @@ int run_tool(int argc, const char* const* argv) {
         return kMisused;
     }
     if (chosen() == commands.end()) {
-        complain("", "a sub-command is missing: demo, echo, hash or bench; see weft --help");
+        complain("", "a sub-command is missing: demo, echo, hash, bench or simulate; see weft --help");
         return kMisused;
     }
     try {

@@ -4,8 +4,8 @@ namespace weft::detail {
 
 /// What operations cost on a machine that is simulated: nanoseconds. testing::MachinePrices.
 ///
-/// The values here are of two cores of a virtual Xeon with one cache; what such a machine has not got is
-/// assumed. testing::measure_prices() measures the one it runs on.
+/// The values here are assumed: round figures for a server without a hypervisor, measured nowhere.
+/// testing::measure_prices() measures the machine that it runs on.
 struct MachinePrices {
     // with one loop, and with several, which publish what others may steal
     double spawn = 9;           ///< a stealable task is made

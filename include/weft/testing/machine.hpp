@@ -18,7 +18,8 @@ using MachinePrices = detail::MachinePrices;
 
 /// What can be chosen about a machine that is simulated.
 struct MachineOptions {
-    /// As hwloc describes a synthetic topology: "pack:2 l3:4 core:8 pu:1".
+    /// As hwloc describes a synthetic topology: "pack:2 numa:1 l3:4 core:8 pu:1". Without `numa` all of it is
+    /// one node, however many packages.
     std::string topology = "core:2 pu:1";
     /// How many loops; 0: one for each core.
     int workers = 0;
@@ -80,7 +81,7 @@ struct MeasuredPrices {
     std::vector<std::string> measured;  ///< names of the fields
     std::vector<std::string> assumed;   ///< names of the others, and what they were made from
     /// The two CPUs on which it was measured, as a topology: "core:2 pu:1", or with one CPU "core:1 pu:1".
-    std::string topology;
+    std::string topology = "core:2 pu:1";
 };
 
 /// Measures what two CPUs of this machine can tell, within two seconds; the rest is made from that by
@@ -132,7 +133,7 @@ namespace weft::testing {
 /// is behind goes first. So it shows what the scheduler does with so many cores, and not how long
 /// this machine takes for it: the program's own code takes no time but what it says with machine_work().
 ///
-///     const auto report = weft::testing::simulate_machine({.topology = "pack:2 core:32 pu:1"}, [] { my_load(); });
+///     const auto report = weft::testing::simulate_machine({.topology = "pack:2 numa:1 core:32 pu:1"}, [] { my_load(); });
 ///
 /// What is left out: the memory of the program itself, bandwidth, two hardware threads that share a core,
 /// other programs, the thread that helps loops which one task keeps. Threads, executors and sockets are
