@@ -7,6 +7,7 @@
 
 #include "base/helper_thread.hpp"
 #include "sched/scheduler.hpp"
+#include "sched/simulation.hpp"
 #include "sched/worker.hpp"
 
 namespace weft::rt {
@@ -29,7 +30,21 @@ void Rescuer::start(const std::string& name) {
     });
 }
 
+void Rescuer::start_simulated(Simulation& simulation) {
+    if (simulation_ != nullptr) {
+        return;
+    }
+    ended_ = false;
+    progress_.assign(static_cast<std::size_t>(scheduler_.width()), {});
+    virtual_thread_ = simulation.start([this] { watch_simulated(); });
+    simulation_ = &simulation;
+}
+
 void Rescuer::stop() noexcept {
+    if (simulation_ != nullptr) {
+        stop_simulated();
+        return;
+    }
     if (!thread_.joinable()) {
         return;
     }
@@ -62,6 +77,32 @@ void Rescuer::watch() {
     }
 }
 
+/// As watch(). Nobody else runs from a look at all loops to the sleep behind it.
+void Rescuer::watch_simulated() noexcept {
+    const Nanos between_looks = scheduler_.policy().rescue_every_us * kMicro;
+    while (!ended_) {
+        if (look(simulation_->now()) || !all_sleep_for_sure()) {
+            simulation_->sleep_for(between_looks);
+            continue;
+        }
+        doze_.begin();
+        simulation_->sleep_until(kNever);
+        doze_.end();
+        std::fill(progress_.begin(), progress_.end(), Progress());
+    }
+    simulation_ = nullptr;
+}
+
+void Rescuer::stop_simulated() noexcept {
+    constexpr Nanos kPause = 50'000;
+    Simulation& simulation = *simulation_;
+    ended_ = true;
+    simulation.wake(virtual_thread_);
+    while (simulation_ != nullptr) {
+        simulation.sleep_for(kPause);
+    }
+}
+
 bool Rescuer::look(Nanos now) noexcept {
     const Nanos stuck = scheduler_.policy().stuck_after_us * kMicro;
     bool anybody = false;
@@ -85,6 +126,10 @@ bool Rescuer::all_sleep_for_sure() noexcept {
 }
 
 void Rescuer::wake() noexcept {
+    if (simulation_ != nullptr) {
+        simulation_->wake(virtual_thread_);
+        return;
+    }
     {
         const std::lock_guard lock(mutex_);
         told_ = true;

@@ -13,6 +13,7 @@
 namespace weft::rt {
 
 class Scheduler;
+class Simulation;
 
 /// A thread that looks after loops which do not come round: one is in a blocking call or computes, or its
 /// thread gets no core. What others may do for it is done: what its reactor has is told to the tasks that
@@ -21,7 +22,7 @@ class Scheduler;
 ///
 /// It looks every Policy::rescue_every_us while a loop is awake, and sleeps while none is.
 ///
-/// Not where there is one loop, nor where time is not real.
+/// Not where there is one loop, nor where time is not real, but on a machine that is simulated.
 class Rescuer {
 public:
     explicit Rescuer(Scheduler& scheduler) : scheduler_(scheduler) {}
@@ -30,6 +31,8 @@ public:
 
     /// Throws std::system_error when the system refuses the thread, std::bad_alloc. Again: nothing.
     void start(const std::string& name);
+    /// The same, as a virtual thread.
+    void start_simulated(Simulation& simulation);
     /// Ends the thread and waits for it.
     void stop() noexcept;
 
@@ -44,6 +47,8 @@ public:
 
 private:
     void watch();
+    void watch_simulated() noexcept;
+    void stop_simulated() noexcept;
     /// False when no loop is awake.
     [[nodiscard]] bool look(Nanos now) noexcept;
     [[nodiscard]] bool all_sleep_for_sure() noexcept;
@@ -56,6 +61,8 @@ private:
     Doze<> doze_;
     std::vector<Progress> progress_;  // of each loop; the thread's
     std::thread thread_;
+    Simulation* simulation_ = nullptr;  // while it is a virtual one
+    std::size_t virtual_thread_ = 0;
 };
 
 }  // namespace weft::rt

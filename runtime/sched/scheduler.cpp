@@ -206,11 +206,16 @@ void Scheduler::start_threads(int first) {
 
 /// Without it the loops go on, and those that are kept wait for themselves.
 void Scheduler::start_rescuer() noexcept {
-    if (width() == 1 || simulation_ != nullptr || virtual_clock_ != nullptr) {
+    const bool is_by_chance = simulation_ != nullptr && simulation_->machine() == nullptr;
+    if (width() == 1 || is_by_chance || virtual_clock_ != nullptr) {
         return;
     }
     try {
-        rescuer_.start(options_.name);
+        if (simulation_ != nullptr) {
+            rescuer_.start_simulated(*simulation_);
+        } else {
+            rescuer_.start(options_.name);
+        }
     } catch (const std::exception& error) {
         if (!std::exchange(rescuer_refused_, true)) {
             log_line(
