@@ -60,7 +60,7 @@ class TemporaryFolder(unittest.TestCase):
 
 class Usage(TemporaryFolder):
     def test_help(self):
-        for command in [[], ["hash"], ["echo"], ["demo"], ["bench"], ["load"]]:
+        for command in [[], ["hash"], ["echo"], ["demo"], ["bench"], ["simulate"], ["load"]]:
             for flag in ["--help", "-h"]:
                 run = weft(*command, flag)
                 self.assertEqual((run.returncode, run.stderr), (0, b""), command)

@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
@@ -31,7 +30,7 @@ struct SimulateOptions {
     std::string topology;
     std::string workload;
     std::int64_t size = 0;
-    double grain_ns = -1;
+    std::int64_t grain_ns = -1;
     std::string workers;
     std::string pin = "core";
     std::uint64_t seed = 1;
@@ -114,7 +113,7 @@ SimulatedRun make_run(const SimulateOptions& options) {
     }
     run.grain = options.grain_ns < 0
                     ? run.workload->grain
-                    : std::chrono::nanoseconds(std::llround(options.grain_ns));
+                    : std::chrono::nanoseconds(options.grain_ns);
     run.pin = options.pin;
     run.machine.topology = options.topology;
     run.machine.seed = options.seed;
@@ -332,11 +331,11 @@ Command add_simulate(CLI::App& app) {
     command->add_option("--size", options->size, "How much; without: as --list tells")
         ->option_text("N")
         ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000'000}));
-    constexpr double kMostGrain = 1e9;
+    constexpr std::int64_t kMostGrain = 1'000'000'000;
     command
         ->add_option("--grain", options->grain_ns, "Work of a task, ns; without: as --list tells")
         ->option_text("NS")
-        ->check(CLI::Range(0.0, kMostGrain));
+        ->check(CLI::Range(std::int64_t{0}, kMostGrain));
     command
         ->add_option(
             "--workers",

@@ -71,7 +71,8 @@ std::vector<std::size_t> rows_of(
     return rows;
 }
 
-double run_for_real(const SimulatedRun& run, int workers) {
+/// How long each of some runs took, in ns.
+std::vector<double> run_for_real(const SimulatedRun& run, int workers) {
     constexpr int kMostRuns = 100;
     constexpr auto kBudget = std::chrono::milliseconds(700);
     RuntimeOptions options;
@@ -79,15 +80,15 @@ double run_for_real(const SimulatedRun& run, int workers) {
     return Runtime(options).run([&] {
         using Clock = std::chrono::steady_clock;
         run_as_task(run);  // the memory is there
-        nanoseconds least = nanoseconds::max();
+        std::vector<double> times;
         const Clock::time_point first = Clock::now();
         for (int i = 0; i < kMostRuns && Clock::now() - first < kBudget; ++i) {
             sleep(std::chrono::milliseconds(2));  // as a simulated one, it begins when all sleep
             const Clock::time_point start = Clock::now();
             run_as_task(run);
-            least = std::min(least, nanoseconds(Clock::now() - start));
+            times.push_back(static_cast<double>(nanoseconds(Clock::now() - start).count()));
         }
-        return static_cast<double>(least.count());
+        return times;
     });
 }
 
@@ -133,8 +134,9 @@ std::vector<CheckedPoint> check_points(const SimulatedRun& run, const std::strin
     std::vector<CheckedPoint> points;
     for (int workers = 1; workers <= most; ++workers) {
         const testing::MachineReport report = simulate_once(run, topology, workers);
+        const Summary measured = summarize(run_for_real(run, workers));
         points.push_back(
-            {workers, static_cast<double>(report.time.count()), run_for_real(run, workers)}
+            {workers, static_cast<double>(report.time.count()), measured.least, measured.median}
         );
     }
     return points;
@@ -215,19 +217,21 @@ std::string blocks_text(const StealBlocks& blocks) {
 std::string checked_text(const std::vector<CheckedPoint>& points) {
     constexpr double kMilli = 1e6;
     std::string text = fmt::format(
-        "  {:>7}  {:>14}  {:>13}  {:>8}\n",
+        "  {:>7}  {:>14}  {:>13}  {:>8}  {:>11}\n",
         "workers",
         "simulated [ms]",
         "measured [ms]",
-        "distance"
+        "distance",
+        "median [ms]"
     );
     for (const CheckedPoint& point : points) {
         text += fmt::format(
-            "  {:>7}  {:>14.3f}  {:>13.3f}  {:>+6.0f} %\n",
+            "  {:>7}  {:>14.3f}  {:>13.3f}  {:>+6.0f} %  {:>11.3f}\n",
             point.workers,
             point.simulated_ns / kMilli,
             point.measured_ns / kMilli,
-            100 * point.distance()
+            100 * point.distance(),
+            point.median_ns / kMilli
         );
     }
     return text;
@@ -287,6 +291,7 @@ Json checked_to_json(const std::vector<CheckedPoint>& points) {
             {"workers", point.workers},
             {"simulated_ns", point.simulated_ns},
             {"measured_ns", point.measured_ns},
+            {"median_ns", point.median_ns},
             {"distance", point.distance()},
         });
     }

@@ -49,6 +49,7 @@ struct CheckedPoint {
     int workers = 0;
     double simulated_ns = 0;
     double measured_ns = 0;  ///< the least of some runs, as prices are
+    double median_ns = 0;    ///< of the same
 
     /// How much longer the simulated one takes: 0.1 is 10 %.
     [[nodiscard]] double distance() const { return simulated_ns / measured_ns - 1; }

@@ -136,8 +136,7 @@ namespace weft::testing {
 ///     const auto report = weft::testing::simulate_machine({.topology = "pack:2 numa:1 core:32 pu:1"}, [] { my_load(); });
 ///
 /// What is left out: the memory of the program itself, bandwidth, two hardware threads that share a core,
-/// other programs, the thread that helps loops which one task keeps. Threads, executors and sockets are
-/// refused.
+/// other programs. Threads, executors and sockets are refused.
 ///
 /// Errors    what `main` throws; SimulationError when nothing goes on any more; ValueError for a topology
 ///           that hwloc does not accept, and for more loops than it has CPUs; std::bad_alloc.
