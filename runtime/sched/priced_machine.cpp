@@ -32,9 +32,7 @@ Picos price_of_line(const detail::MachinePrices& prices, const VictimGroup& grou
 
 }  // namespace
 
-PricedMachine::PricedMachine(
-    Topology topology, int workers, const detail::MachinePrices& prices
-)
+PricedMachine::PricedMachine(Topology topology, int workers, const detail::MachinePrices& prices)
     : topology_(std::move(topology)),
       workers_(workers),
       prices_(prices),

@@ -106,9 +106,8 @@ Scheduler::Scheduler(const SchedulerOptions& options, const std::function<Loop*(
         pins_ = plan_pinning(topology, width_, quota, options.pinning.value_or(PinPolicy::Auto));
     } else if (machine != nullptr) {
         width_ = machine->workers();
-        pins_ = plan_pinning(
-            topology, width_, std::nullopt, options.pinning.value_or(PinPolicy::Auto)
-        );
+        pins_ =
+            plan_pinning(topology, width_, std::nullopt, options.pinning.value_or(PinPolicy::Auto));
     } else {
         width_ = options.workers > 0 ? options.workers : simulation_->temper().workers;
         options_.in_place = options_.in_place && simulation_->temper().in_place;

@@ -231,9 +231,7 @@ Topology Topology::from_affinity(const CpuList& os_indices) {
 
 Topology Topology::from_synthetic(const std::string& description) {
     std::optional<Topology> topology = try_synthetic(description);
-    WEFT_CHECK(
-        topology.has_value(), "hwloc does not accept the description of a made-up machine"
-    );
+    WEFT_CHECK(topology.has_value(), "hwloc does not accept the description of a made-up machine");
     return *std::move(topology);
 }
 

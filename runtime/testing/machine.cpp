@@ -1,3 +1,5 @@
+#include <algorithm>
+#include <charconv>
 #include <limits>
 #include <optional>
 #include <set>
@@ -7,6 +9,7 @@
 #include <weft/testing/machine.hpp>
 
 #include "base/clock.hpp"
+#include "sched/idle.hpp"
 #include "sched/priced_machine.hpp"
 #include "sched/simulation.hpp"
 
@@ -18,12 +21,39 @@ using std::chrono::nanoseconds;
 // By then all loops have found nothing to do and sleep.
 constexpr auto kUntilAllSleep = std::chrono::milliseconds(1);
 
+// For 100,000 CPUs hwloc takes minutes.
+constexpr std::uint64_t kMostThings = 16'384;
+
+/// The product of the numbers of a description, "pack:2 core:8(indexes=...) pu:1": at least its CPUs.
+std::uint64_t count_things(const std::string& description) {
+    std::uint64_t product = 1;
+    int depth = 0;
+    for (std::size_t at = 0; at < description.size() && product <= kMostThings; ++at) {
+        depth += description[at] == '(' ? 1 : description[at] == ')' ? -1 : 0;
+        if (depth == 0 && description[at] == ':') {
+            std::uint64_t count = 0;
+            std::from_chars(
+                description.data() + at + 1, description.data() + description.size(), count
+            );
+            product *= std::clamp<std::uint64_t>(count, 1, kMostThings + 1);
+        }
+    }
+    return product;
+}
+
 rt::Topology read_topology(const std::string& description) {
+    if (count_things(description) > kMostThings) {
+        throw ValueError(
+            "the topology '" + description + "' has too many CPUs; up to " +
+            std::to_string(kMostThings) + " were expected"
+        );
+    }
     std::optional<rt::Topology> topology = rt::Topology::try_synthetic(description);
     if (!topology) {
         throw ValueError(
             "the topology '" + description +
-            "' is not one that hwloc accepts; a description was expected, such as 'pack:2 numa:1 l3:4 core:8 pu:1'"
+            "' is not one that hwloc accepts; a description was expected, such as 'pack:2 numa:1 "
+            "l3:4 core:8 pu:1'"
         );
     }
     return *std::move(topology);
@@ -32,12 +62,12 @@ rt::Topology read_topology(const std::string& description) {
 rt::PricedMachine make_machine(const testing::MachineOptions& options) {
     rt::Topology topology = read_topology(options.topology);
     const int workers = options.workers == 0 ? topology.cores() : options.workers;
-    const auto cpus = static_cast<int>(topology.cpus.size());
-    if (workers < 0 || workers > cpus) {
+    const int most = std::min(static_cast<int>(topology.cpus.size()), rt::Idle<>::kMostWorkers);
+    if (workers < 0 || workers > most) {
         throw ValueError(
             "MachineOptions.workers is " + std::to_string(options.workers) +
-            "; 0 to as many loops as '" + options.topology + "' has CPUs were expected: " +
-            std::to_string(cpus)
+            "; 0 to as many loops as '" + options.topology +
+            "' has CPUs were expected: " + std::to_string(most)
         );
     }
     return {std::move(topology), workers, options.prices};

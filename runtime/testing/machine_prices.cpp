@@ -221,11 +221,14 @@ double measure_poll() {
     }
     constexpr int kRounds = 50;
     constexpr int kPolls = 100;
-    return least_time(kRounds, [&] {
-               for (int i = 0; i < kPolls; ++i) {
-                   static_cast<void>(reactor->wait(0));
+    return least_time(
+               kRounds,
+               [&] {
+                   for (int i = 0; i < kPolls; ++i) {
+                       static_cast<void>(reactor->wait(0));
+                   }
                }
-           }) /
+           ) /
            kPolls;
 }
 
@@ -245,8 +248,7 @@ std::optional<Pair> find_pair(const rt::Topology& topology) {
     if (other == topology.cpus.end()) {
         other = topology.cpus.begin() + 1;
     }
-    const auto order =
-        rt::victim_order(topology, {{{one.os_index}}, {{other->os_index}}});
+    const auto order = rt::victim_order(topology, {{{one.os_index}}, {{other->os_index}}});
     return Pair{{one.os_index, other->os_index}, order.front().front().level};
 }
 
@@ -260,7 +262,8 @@ void set_lines(MachinePrices& prices, rt::VictimGroup::Level level, double line)
 }
 
 constexpr std::array kLineNames{"line_sibling", "line_l3", "line_node", "line_remote"};
-constexpr std::array kTopologies{"core:1 pu:2", "core:2 pu:1", "l3:2 core:1 pu:1", "pack:2 core:1 pu:1"};
+constexpr std::array kTopologies{
+    "core:1 pu:2", "core:2 pu:1", "l3:2 core:1 pu:1", "pack:2 core:1 pu:1"};
 
 }  // namespace
 
@@ -289,7 +292,8 @@ MeasuredPrices measure_prices() {
         prices.wake_latency = wakes.latency;
         result.measured.insert(result.measured.end(), {kLineNames[level], "wake", "wake_latency"});
         result.topology = kTopologies[level];
-        lines = std::string(kLineNames[level]) + " by 0.3 (sibling), 1 (l3), 2 (node), 3.5 (remote)";
+        lines =
+            std::string(kLineNames[level]) + " by 0.3 (sibling), 1 (l3), 2 (node), 3.5 (remote)";
     } else {
         result.assumed = {"wake: as MachinePrices has it", "wake_latency: as MachinePrices has it"};
     }
@@ -301,7 +305,9 @@ MeasuredPrices measure_prices() {
     prices.mail = prices.line_l3 + prices.spawn_shared;
     result.assumed.insert(
         result.assumed.end(),
-        {"mail: line_l3 + spawn_shared", "steal: as MachinePrices has it", "line_own: as MachinePrices has it"}
+        {"mail: line_l3 + spawn_shared",
+         "steal: as MachinePrices has it",
+         "line_own: as MachinePrices has it"}
     );
     return result;
 }

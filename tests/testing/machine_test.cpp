@@ -96,22 +96,24 @@ TEST_F(SimulatedMachine, AChangeHasItsPrice) {
     MachineOptions options = machine("core:1 pu:1");
     const auto time_of = [&](double change) {
         options.prices.change = change;
-        return simulate_machine(options, [] {
-                   Semaphore one(0);
-                   Semaphore other(0);
-                   const auto partner = create_task([&] {
+        return simulate_machine(
+                   options,
+                   [] {
+                       Semaphore one(0);
+                       Semaphore other(0);
+                       const auto partner = create_task([&] {
+                           for (int i = 0; i < 1'000; ++i) {
+                               one.acquire();
+                               other.release();
+                           }
+                       });
                        for (int i = 0; i < 1'000; ++i) {
-                           one.acquire();
-                           other.release();
+                           one.release();
+                           other.acquire();
                        }
-                   });
-                   for (int i = 0; i < 1'000; ++i) {
-                       one.release();
-                       other.acquire();
+                       await(partner);
                    }
-                   await(partner);
-               })
-            .time;
+        ).time;
     };
     const nanoseconds more = time_of(1'000) - time_of(0);
     EXPECT_NEAR(static_cast<double>(more.count()), 2'000'000, 40'000);
@@ -149,9 +151,8 @@ TEST_F(SimulatedMachine, ThievesTakeFromTheNearestFirst) {
 
 // Goal: what is easy to share is shared by 64 cores.
 TEST_F(SimulatedMachine, CoarseTasksScaleTo64Cores) {
-    const MachineReport report = simulate_machine(
-        machine("pack:2 numa:1 l3:4 core:8 pu:1"), tree(8'192, microseconds(50))
-    );
+    const MachineReport report =
+        simulate_machine(machine("pack:2 numa:1 l3:4 core:8 pu:1"), tree(8'192, microseconds(50)));
     const auto ideal = report.total().work / 64;
     EXPECT_EQ(report.total().work, 8'192 * microseconds(50));
     EXPECT_GT(static_cast<double>(ideal.count()) / static_cast<double>(report.time.count()), 0.9);
@@ -171,9 +172,8 @@ TEST_F(SimulatedMachine, DistanceHasItsPrice) {
 
 // Goal: loops with nothing to do sleep, all of them, and cost nothing.
 TEST_F(SimulatedMachine, LoopsWithNothingToDoSleep) {
-    const MachineReport report = simulate_machine(
-        machine("pack:2 numa:1 l3:4 core:8 pu:1"), [] { sleep(hours(1)); }
-    );
+    const MachineReport report =
+        simulate_machine(machine("pack:2 numa:1 l3:4 core:8 pu:1"), [] { sleep(hours(1)); });
     EXPECT_GE(report.time, hours(1));
     EXPECT_LT(report.time, hours(1) + milliseconds(1));
     EXPECT_GT(report.total().asleep, hours(63));

@@ -139,6 +139,8 @@ class Simulate(tool_test.TemporaryFolder):
             (["simulate", "--topology", TOPOLOGY], "--workload"),
             (["simulate", "--topology", TOPOLOGY, "--workload", "bogus"], "bogus", "fib", "skynet"),
             (["simulate", "--topology", "pack:two", "--workload", "fib"], "--topology", "pack:two", "hwloc"),
+            (["simulate", "--topology", "core:100000 pu:1", "--workload", "fib"], "core:100000", "16384"),
+            (["simulate", "--topology", "core:2000 pu:1", "--workload", "fib"], "2000", "1024"),
             ([*whole, "--workers", "33"], "--workers", "33", "32 CPUs"),
             ([*whole, "--workers", "0"], "--workers", "0"),
             ([*whole, "--size", "1000"], "--size", "1000", "30"),

@@ -43,7 +43,9 @@ int run_tool(int argc, const char* const* argv) {
         return kMisused;
     }
     if (chosen() == commands.end()) {
-        complain("", "a sub-command is missing: demo, echo, hash, bench or simulate; see weft --help");
+        complain(
+            "", "a sub-command is missing: demo, echo, hash, bench or simulate; see weft --help"
+        );
         return kMisused;
     }
     try {

@@ -111,9 +111,8 @@ SimulatedRun make_run(const SimulateOptions& options) {
             run.workload->size_most
         ));
     }
-    run.grain = options.grain_ns < 0
-                    ? run.workload->grain
-                    : std::chrono::nanoseconds(options.grain_ns);
+    run.grain =
+        options.grain_ns < 0 ? run.workload->grain : std::chrono::nanoseconds(options.grain_ns);
     run.pin = options.pin;
     run.machine.topology = options.topology;
     run.machine.seed = options.seed;
@@ -156,7 +155,10 @@ testing::MachineSize size_of(const std::string& topology) {
     }
     if (size.cores > kWorkersMax) {
         throw Misuse(fmt::format(
-            "--topology: '{}' has {} cores; up to {} were expected", topology, size.cores, kWorkersMax
+            "--topology: '{}' has {} cores; up to {} were expected",
+            topology,
+            size.cores,
+            kWorkersMax
         ));
     }
     return size;
@@ -263,7 +265,8 @@ void write_report(const Simulated& all, const fs::path& out) {
         });
     }
     std::vector<std::string> notes{
-        "Simulated: the scheduler's own code, on a machine that is made up; the fingerprint is of the "
+        "Simulated: the scheduler's own code, on a machine that is made up; the fingerprint is of "
+        "the "
         "one that simulated it."};
     for (const CheckedPoint& point : all.checked) {
         notes.push_back(fmt::format(
@@ -280,7 +283,10 @@ void write_report(const Simulated& all, const fs::path& out) {
     write_file(
         out / "report.html",
         report_html(
-            fmt::format("weft: {} on a simulated machine", sweep.name), fingerprint, notes, {section}
+            fmt::format("weft: {} on a simulated machine", sweep.name),
+            fingerprint,
+            notes,
+            {section}
         )
     );
 }
@@ -323,7 +329,9 @@ Command add_simulate(CLI::App& app) {
     );
     command
         ->add_option(
-            "--topology", options->topology, "As hwloc describes it: 'pack:2 numa:1 l3:4 core:8 pu:1'"
+            "--topology",
+            options->topology,
+            "As hwloc describes it: 'pack:2 numa:1 l3:4 core:8 pu:1'"
         )
         ->option_text("SPEC");
     command->add_option("--workload", options->workload, "What to run: see --list")
@@ -358,7 +366,8 @@ Command add_simulate(CLI::App& app) {
         ->add_option(
             "--prices",
             options->prices,
-            "What operations cost, as --print-prices or --json wrote it, or `assumed`; without: measured"
+            "What operations cost, as --print-prices or --json wrote it, or `assumed`; without: "
+            "measured"
         )
         ->option_text("FILE");
     command->add_option("--json", options->json, "Where all figures go")->option_text("FILE");

@@ -40,9 +40,8 @@ double idle_of(const testing::MachineReport& report) {
     const testing::MachineLoop all = report.total();
     const nanoseconds idle = all.asleep + all.search;
     const nanoseconds time = idle + all.work + all.tasks + all.system;
-    return time.count() > 0
-               ? static_cast<double>(idle.count()) / static_cast<double>(time.count())
-               : 0;
+    return time.count() > 0 ? static_cast<double>(idle.count()) / static_cast<double>(time.count())
+                            : 0;
 }
 
 /// The number of what it belongs to, as rows are, for each worker; and their names.
@@ -129,8 +128,7 @@ StealBlocks steal_blocks(const testing::MachineReport& report) {
 }
 
 std::vector<CheckedPoint> check_points(const SimulatedRun& run, const std::string& topology) {
-    const int most =
-        std::min({2, usable_cpus(false).count, testing::machine_size(topology).cpus});
+    const int most = std::min({2, usable_cpus(false).count, testing::machine_size(topology).cpus});
     std::vector<CheckedPoint> points;
     for (int workers = 1; workers <= most; ++workers) {
         const testing::MachineReport report = simulate_once(run, topology, workers);
@@ -195,9 +193,8 @@ std::string blocks_text(const StealBlocks& blocks) {
     for (std::size_t thief = 0; thief < blocks.names.size(); ++thief) {
         text += fmt::format("  {:>{}}", blocks.names[thief], name_width);
         for (std::size_t victim = 0; victim < blocks.names.size(); ++victim) {
-            text += fmt::format(
-                "  {:>{}}", blocks.counts[thief * blocks.names.size() + victim], width
-            );
+            text +=
+                fmt::format("  {:>{}}", blocks.counts[thief * blocks.names.size() + victim], width);
         }
         text += '\n';
     }
@@ -312,8 +309,7 @@ Sweep sweep_of(const SimulatedRun& run, const std::vector<SimulatedPoint>& point
     for (const SimulatedPoint& point : points) {
         SweepPoint one;
         one.workers = point.workers;
-        one.measured =
-            summarize({static_cast<double>(point.report.time.count()) / kMilli});
+        one.measured = summarize({static_cast<double>(point.report.time.count()) / kMilli});
         one.speed_up = {point.speed_up, point.speed_up, point.speed_up};
         one.efficiency = {point.efficiency, point.efficiency, point.efficiency};
         one.steals = point.report.total().stolen;

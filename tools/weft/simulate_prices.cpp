@@ -103,10 +103,14 @@ std::string prices_text(const MeasuredPrices& prices) {
     std::string measured;
     std::string others;
     for (const Price& price : kPrices) {
-        const bool is_measured = std::ranges::find(prices.measured, price.name) != prices.measured.end();
+        const bool is_measured =
+            std::ranges::find(prices.measured, price.name) != prices.measured.end();
         std::string& list = is_measured ? measured : others;
         list += fmt::format(
-            "{}{} {}", list.empty() ? "" : ", ", price.name, short_number(prices.prices.*price.value)
+            "{}{} {}",
+            list.empty() ? "" : ", ",
+            price.name,
+            short_number(prices.prices.*price.value)
         );
     }
     std::string text;

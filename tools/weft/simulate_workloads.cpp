@@ -229,7 +229,8 @@ const std::vector<SimulatedWorkload>& simulated_workloads() {
          microseconds(1),
          &run_spawn_batch},
         {"mixed",
-         "the same, where half of them have a grain to do, a quarter two, an eighth four, up to 4,096",
+         "the same, where half of them have a grain to do, a quarter two, an eighth four, up to "
+         "4,096",
          "tasks",
          50'000,
          2'000'000,
@@ -243,7 +244,8 @@ const std::vector<SimulatedWorkload>& simulated_workloads() {
          microseconds(1),
          &run_ping_pong},
         {"server",
-         "a request comes to one loop in each grain, and has eight parts of a grain each: eight cores' worth",
+         "a request comes to one loop in each grain, and has eight parts of a grain each: eight "
+         "cores' worth",
          "requests",
          2'000,
          200'000,
