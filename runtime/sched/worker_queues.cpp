@@ -299,6 +299,12 @@ bool Worker::take_for_call(TaskState& task, bool may_call) noexcept {
     if (!take_waiting(task)) {
         return false;
     }
+    if (shared_ && 2 * ring_.size() < static_cast<std::size_t>(policy_.public_at_least) &&
+        !reserve_.looks_empty()) [[unlikely]] {
+        publish(
+        );  // thieves have been here, and one who awaits child after child comes by nowhere else
+        scheduler_.notify(this);
+    }
     --runs_until_turn_;
     if (may_call && task.fresh()) [[likely]] {  // only now is it this worker's to look at
         return true;

@@ -130,6 +130,24 @@ TEST_F(SimulatedMachine, TwoLoopsShareEvenly) {
     EXPECT_LT(report.time, microseconds(5'500));
 }
 
+// Goal: one who makes many children and awaits them in turn, each called in place, leaves others their half.
+TEST_F(SimulatedMachine, ChildrenThatAreAwaitedInTurnAreShared) {
+    constexpr int kChildren = 1'000;
+    constexpr auto kGrain = microseconds(100);
+    const MachineReport report = simulate_machine(machine("core:2 pu:1"), [&] {
+        await(spawn([&] {
+            std::vector<Task<void>> children;
+            for (int i = 0; i < kChildren; ++i) {
+                children.push_back(spawn([&] { machine_work(kGrain); }));
+            }
+            for (const auto& child : children) {
+                await(child);
+            }
+        }));
+    });
+    EXPECT_LT(report.time, kChildren * kGrain * 10 / 18);
+}
+
 // Goal: thieves take from those that are near; a neighbour is asked more often than one of another node.
 TEST_F(SimulatedMachine, ThievesTakeFromTheNearestFirst) {
     const MachineReport report =
