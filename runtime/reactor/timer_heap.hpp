@@ -4,9 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <utility>
-#include <vector>
 
 #include "base/clock.hpp"
+#include "base/growing_array.hpp"
 
 namespace weft::rt {
 
@@ -19,64 +19,79 @@ namespace weft::rt {
 template <class Payload>
 class TimerHeap {
 public:
-    [[nodiscard]] bool empty() const noexcept { return entries_.empty(); }
-    [[nodiscard]] std::size_t size() const noexcept { return entries_.size(); }
+    [[nodiscard]] bool empty() const noexcept { return size_ == 0; }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
     /// The next deadline; kNever when there is none.
-    [[nodiscard]] Nanos next() const noexcept { return empty() ? kNever : entries_[0].when; }
+    [[nodiscard]] Nanos next() const noexcept { return empty() ? kNever : at(0).when; }
 
     /// What pop() would take. Not when empty.
-    [[nodiscard]] const Payload& top() const noexcept { return entries_[0].payload; }
+    [[nodiscard]] const Payload& top() const noexcept { return at(0).payload; }
 
     /// Throws std::bad_alloc and leaves the heap as it was.
     void add(Nanos when, Payload payload) {
-        entries_.push_back({when, next_sequence_++, std::move(payload)});
-        sift_up(entries_.size() - 1);
+        entries_.reserve(kRootPlace + size_ + 1);
+        sift_up(size_++, {when, next_sequence_++, payload});
     }
 
     /// Takes the payload of the earliest deadline out. Not when empty.
-    [[nodiscard]] Payload pop() {
-        Payload payload = std::move(entries_[0].payload);
-        if (entries_.size() > 1) {
-            entries_[0] = std::move(entries_.back());
-        }
-        entries_.pop_back();
-        if (!entries_.empty()) {
-            sift_down(0);
+    [[nodiscard]] Payload pop() noexcept {
+        const Payload payload = at(0).payload;
+        if (--size_ > 0) {
+            sift_down(0, at(size_));
         }
         return payload;
+    }
+
+    /// Takes one out that costs nothing to take: for who wants all, in whatever order. Not when empty.
+    /// `foresee` is shown one that comes a little later, to bring what it leads to into the cache.
+    template <class Foresee>
+    [[nodiscard]] Payload pop_any(Foresee foresee) noexcept {
+        --size_;
+        if (size_ >= kForesight) {
+            foresee(at(size_ - kForesight).payload);
+        }
+        return at(size_).payload;
     }
 
     /// Whether any is as `matches(payload)` says.
     template <class Matches>
     [[nodiscard]] bool any(Matches matches) const {
-        return std::any_of(entries_.begin(), entries_.end(), [&](const Entry& entry) {
-            return matches(entry.payload);
-        });
+        for (std::size_t i = 0; i < size_; ++i) {
+            if (matches(at(i).payload)) {
+                return true;
+            }
+        }
+        return false;
     }
 
-    /// Drops every entry for which `stale(payload)`; costs one pass.
-    template <class Stale>
-    void compact(Stale stale) {
+    /// Drops every entry for which `stale(payload)`; costs one pass. What an entry leads to is a miss of all
+    /// caches where there are many: `foresee` is shown each a little earlier.
+    template <class Stale, class Foresee>
+    void compact(Stale stale, Foresee foresee) {
         std::size_t kept = 0;
-        for (std::size_t i = 0; i < entries_.size(); ++i) {
-            if (!stale(entries_[i].payload)) {
-                if (kept != i) {
-                    entries_[kept] = std::move(entries_[i]);
-                }
-                ++kept;
+        for (std::size_t i = 0; i < size_; ++i) {
+            if (i + kForesight < size_) {
+                foresee(at(i + kForesight).payload);
+            }
+            if (!stale(at(i).payload)) {
+                at(kept++) = at(i);
             }
         }
-        entries_.erase(entries_.begin() + static_cast<std::ptrdiff_t>(kept), entries_.end());
+        size_ = kept;
         for (std::size_t i = kept / kWays + 1; i-- > 0;) {
             if (i < kept) {
-                sift_down(i);
+                sift_down(i, at(i));
             }
         }
+        entries_.shrink(kRootPlace + size_);
     }
 
 private:
     static constexpr std::size_t kWays = 4;
+    static constexpr std::size_t kForesight = 16;
+    // So that brothers, which are compared with one another, share two cache lines.
+    static constexpr std::size_t kRootPlace = kWays - 1;
 
     struct Entry {
         Nanos when;
@@ -88,43 +103,51 @@ private:
         }
     };
 
-    void sift_up(std::size_t at) {
-        Entry moving = std::move(entries_[at]);
-        while (at > 0) {
-            const std::size_t parent = (at - 1) / kWays;
-            if (!moving.before(entries_[parent])) {
-                break;
-            }
-            entries_[at] = std::move(entries_[parent]);
-            at = parent;
-        }
-        entries_[at] = std::move(moving);
+    [[nodiscard]] Entry& at(std::size_t index) noexcept { return entries_[kRootPlace + index]; }
+    [[nodiscard]] const Entry& at(std::size_t index) const noexcept {
+        return entries_[kRootPlace + index];
     }
 
-    void sift_down(std::size_t at) {
-        Entry moving = std::move(entries_[at]);
-        for (;;) {
-            const std::size_t first = at * kWays + 1;
-            if (first >= entries_.size()) {
+    /// Puts `moving` where it belongs, above the empty place or there.
+    void sift_up(std::size_t place, const Entry& moving) noexcept {
+        while (place > 0) {
+            const std::size_t parent = (place - 1) / kWays;
+            if (!moving.before(at(parent))) {
                 break;
             }
-            const std::size_t end = std::min(first + kWays, entries_.size());
-            std::size_t least = first;
-            for (std::size_t child = first + 1; child < end; ++child) {
-                if (entries_[child].before(entries_[least])) {
+            at(place) = at(parent);
+            place = parent;
+        }
+        at(place) = moving;
+    }
+
+    /// The same, below it.
+    void sift_down(std::size_t place, const Entry& entry) noexcept {
+        const Entry moving = entry;
+        for (;;) {
+            const std::size_t first = place * kWays + 1;
+            if (first >= size_) {
+                break;
+            }
+            const Entry* const children = &at(first);  // side by side
+            const std::size_t count = std::min(kWays, size_ - first);
+            std::size_t least = 0;
+            for (std::size_t child = 1; child < count; ++child) {
+                if (children[child].before(children[least])) {
                     least = child;
                 }
             }
-            if (!entries_[least].before(moving)) {
+            if (!children[least].before(moving)) {
                 break;
             }
-            entries_[at] = std::move(entries_[least]);
-            at = least;
+            at(place) = children[least];
+            place = first + least;
         }
-        entries_[at] = std::move(moving);
+        at(place) = moving;
     }
 
-    std::vector<Entry> entries_;
+    GrowingArray<Entry> entries_;  // the root stands at kRootPlace
+    std::size_t size_ = 0;
     std::uint64_t next_sequence_ = 0;
 };
 

@@ -42,7 +42,7 @@ public:
     void add(Nanos when, Deadline deadline, Stale stale) {
         const std::lock_guard lock(lock_);
         if (heap_.size() >= compact_at_) [[unlikely]] {
-            heap_.compact(stale);
+            heap_.compact(stale, foresee);
             compact_at_ = std::max(kCompactAt, 2 * heap_.size());
         }
         heap_.add(when, deadline);
@@ -62,6 +62,17 @@ public:
             return std::nullopt;
         }
         const Deadline deadline = heap_.pop();
+        publish();
+        return deadline;
+    }
+
+    /// Any of them, or nothing: for who wants to be rid of all.
+    [[nodiscard]] std::optional<Deadline> take_any() noexcept {
+        const std::lock_guard lock(lock_);
+        if (heap_.empty()) {
+            return std::nullopt;
+        }
+        const Deadline deadline = heap_.pop_any(foresee);
         publish();
         return deadline;
     }
@@ -99,7 +110,14 @@ public:
 
 private:
     static constexpr std::size_t kCompactAt = 128;
-    static constexpr int kRescuedAtOnce = 64;  // the loop may be waiting for the lock
+    static constexpr std::size_t kHalfLine = 32;  // then it may reach into the next
+    static constexpr int kRescuedAtOnce = 64;     // the loop may be waiting for the lock
+
+    /// Whether one is stale is read there.
+    static void foresee(const Deadline& deadline) noexcept {
+        __builtin_prefetch(deadline.target, 1);
+        __builtin_prefetch(reinterpret_cast<const std::byte*>(deadline.target) + kHalfLine, 1);
+    }
 
     void publish() noexcept { next_.store(heap_.next(), relaxed); }
 

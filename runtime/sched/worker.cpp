@@ -67,7 +67,7 @@ void Worker::drop_callbacks() noexcept {
     while (Runnable* const runnable = pinned_.pop()) {
         drop(runnable);
     }
-    while (const auto deadline = timers_.take_due(kNever, [] {})) {
+    while (const auto deadline = timers_.take_any()) {
         drop(deadline->target);
     }
 }
@@ -389,10 +389,15 @@ void Worker::add_deadline(Nanos when, const Deadline& deadline) {
         if (other.target->kind == Runnable::Kind::Task) {
             return static_cast<TaskState*>(other.target)->sleep.epoch() != other.epoch;
         }
-        if (!static_cast<Callback*>(other.target)->cancelled()) {
+        auto& callback = static_cast<Callback&>(*other.target);
+        if (!callback.cancelled()) {
             return false;
         }
-        cancelled.callbacks.push(*other.target);  // only the deadline has it
+        if (!callback.context()) {
+            callback.release();  // its function is gone, so this runs nobody's code
+            return true;
+        }
+        cancelled.callbacks.push(callback);  // only the deadline has it
         return true;
     });
 }

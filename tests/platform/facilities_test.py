@@ -16,7 +16,7 @@ import sys
 GUARDS = ["process_madvise", "madvise", "mprotect", "canary"]  # from the best to the last
 CANARIES = "further stacks have canaries"
 UNKNOWN = ("WEFT_DISABLE=hvloc,io_uring is ignored: "
-           "expected process_madvise, madvise, guard, mprotect, hwloc, cgroup")
+           "expected process_madvise, madvise, guard, mprotect, hugepage, hwloc, cgroup")
 
 # WEFT_DISABLE, the guards that may be used then, the facts that must be so, the warnings.
 ROWS = [
@@ -25,6 +25,7 @@ ROWS = [
     ("madvise", ["process_madvise", "mprotect"], {}, []),
     ("guard", ["mprotect"], {}, []),
     ("mprotect", GUARDS[:2] + GUARDS[3:], {}, None),  # this kernel may have no markers: then canaries
+    ("hugepage", GUARDS[:3], {}, []),
     ("hwloc", GUARDS[:3], {"hwloc": "no"}, []),
     ("cgroup", GUARDS[:3], {"quota": "0"}, []),
     ("process_madvise,madvise", ["mprotect"], {}, []),
