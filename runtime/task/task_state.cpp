@@ -96,7 +96,6 @@ TaskState::TaskState() noexcept
     if (rt::Carrier* const carrier = rt::current_carrier(); carrier != nullptr) {
         carrier->records.give(*this);
     } else {
-        Runnable::next = nullptr;
         rt::RecordPool::shared().give(*this);
     }
 }
@@ -465,7 +464,7 @@ namespace {
         throw std::bad_alloc();
     }
     TaskState* const task =
-        carrier != nullptr ? carrier->records.take() : rt::RecordPool::shared().take(1);
+        carrier != nullptr ? carrier->records.take() : rt::RecordPool::shared().take();
     if (task == nullptr) [[unlikely]] {
         throw std::bad_alloc();
     }
