@@ -6,6 +6,7 @@
 namespace weft::rt {
 
 class StackPool;
+struct Slab;
 
 /// What stops a task that runs off the end of its stack, best first.
 enum class GuardKind : std::uint8_t {
@@ -43,7 +44,14 @@ struct alignas(kCacheLineBytes) Stack {
     void* owner = nullptr;           ///< free for the task floor: whoever runs here
     void* fake_stack = nullptr;      ///< ASan's, while the task is switched out
     void* tsan_fiber = nullptr;      ///< TSan's; stays with the stack, it is dear to make
+    Slab* slab = nullptr;            ///< where it was made
+    // The pool's, of the first of a batch.
+    Stack* newer = nullptr;
+    Stack* older = nullptr;
+    std::uint32_t batch_count = 0;
+    std::uint32_t batch_age = 0;
     unsigned valgrind_id = 0;
+    std::uint8_t number = 0;  ///< in its slab
     GuardKind guard_kind = GuardKind::Canary;
 
     [[nodiscard]] std::size_t usable_bytes() const noexcept {

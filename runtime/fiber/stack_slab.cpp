@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstdint>
 #include <new>
 
@@ -35,12 +36,18 @@ void guard_slab(Slab& slab, const StackLayout& layout, GuardKinds allowed) noexc
     slab.guard_kind = install_guards(std::span{ranges}.first(layout.stacks_per_slab), allowed);
 }
 
-/// Makes pages resident before they are touched. Only a matter of time: failure does not count.
-void populate(std::span<const PageRange> pages) noexcept {
+/// For what is only a matter of time or of memory: failure does not count.
+void try_to_advise(std::span<const PageRange> pages, int advice) noexcept {
     static_cast<void>(
-        usable_guards().process_madvise ? advise_together(pages, MADV_POPULATE_WRITE)
-                                        : advise_each(pages, MADV_POPULATE_WRITE)
+        usable_guards().process_madvise ? advise_together(pages, advice)
+                                        : advise_each(pages, advice)
     );
+}
+
+std::byte* page_of(const Stack& stack) noexcept {
+    const auto address = reinterpret_cast<std::uintptr_t>(&stack);
+    // SAFETY: the page that the header lies in.
+    return reinterpret_cast<std::byte*>(address / kPageBytes * kPageBytes);
 }
 
 #if WEFT_TSAN
@@ -100,7 +107,8 @@ Slab* map_slab(const StackLayout& layout, GuardKinds allowed) noexcept {
 
 void unmap_slab(Slab* slab, const StackLayout& layout) noexcept {
     retire_slab(slab->begin);
-    for (std::size_t i = 0; i < slab->made; ++i) {
+    for (std::uint64_t rest = slab->made; rest != 0; rest &= rest - 1) {
+        const auto i = static_cast<std::size_t>(std::countr_zero(rest));
         // SAFETY: make_stacks() put a Stack at each of these places.
         forget_stack(
             *std::launder(reinterpret_cast<Stack*>(stack_header(slab->begin, layout.stride, i)))
@@ -115,20 +123,21 @@ void unmap_slab(Slab* slab, const StackLayout& layout) noexcept {
 }
 
 Stack* make_stacks(
-    const Slab& slab,
-    const StackLayout& layout,
-    StackPool& pool,
-    std::size_t first,
-    std::size_t count
+    Slab& slab, const StackLayout& layout, StackPool& pool, std::uint64_t which
 ) noexcept {
     std::array<PageRange, kStacksMax> tops;
-    for (std::size_t i = 0; i < count; ++i) {
-        tops[i] = {slab.begin + (first + i + 1) * layout.stride - kPageBytes, kPageBytes};
+    std::size_t count = 0;
+    for (std::uint64_t rest = which; rest != 0; rest &= rest - 1) {
+        const auto i = static_cast<std::size_t>(std::countr_zero(rest));
+        tops[count++] = {slab.begin + (i + 1) * layout.stride - kPageBytes, kPageBytes};
     }
-    populate(std::span{tops}.first(count));
+    try_to_advise(std::span{tops}.first(count), MADV_POPULATE_WRITE);
 
     Stack* head = nullptr;
-    for (std::size_t i = first + count; i-- > first;) {
+    for (std::uint64_t rest = which; rest != 0;) {
+        const auto i =
+            static_cast<std::size_t>(std::bit_width(rest)) - 1;  // the first one ends up first
+        rest &= ~(std::uint64_t{1} << i);
         std::byte* const header = stack_header(slab.begin, layout.stride, i);
         auto* const stack = new (header) Stack;
         stack->next = head;
@@ -136,6 +145,8 @@ Stack* make_stacks(
         stack->low = stack->guard_low + kGuardBytes;
         stack->top = header;
         stack->pool = &pool;
+        stack->slab = &slab;
+        stack->number = static_cast<std::uint8_t>(i);
         stack->guard_kind = slab.guard_kind;
 #if WEFT_VALGRIND
         stack->valgrind_id = VALGRIND_STACK_REGISTER(stack->low, stack->top);
@@ -146,6 +157,27 @@ Stack* make_stacks(
         head = stack;
     }
     return head;
+}
+
+void trim_stacks(std::span<Stack* const> stacks) noexcept {
+    std::array<PageRange, kTrimmedTogether> ranges;
+    for (std::size_t i = 0; i < stacks.size(); ++i) {
+        const Stack& stack = *stacks[i];
+        std::byte* const low = stack.low + (stack.guard_kind == GuardKind::Canary ? kPageBytes : 0);
+        ranges[i] = {low, static_cast<std::size_t>(page_of(stack) - low)};
+    }
+    try_to_advise(std::span{ranges}.first(stacks.size()), MADV_DONTNEED);
+}
+
+void unmake_stacks(std::span<Stack* const> stacks) noexcept {
+    std::array<PageRange, kTrimmedTogether> ranges;
+    for (std::size_t i = 0; i < stacks.size(); ++i) {
+        Stack& stack = *stacks[i];
+        ranges[i] = {stack.low, static_cast<std::size_t>(page_of(stack) + kPageBytes - stack.low)};
+        forget_stack(stack);
+        stack = Stack{};  // also where the page stays
+    }
+    try_to_advise(std::span{ranges}.first(stacks.size()), MADV_DONTNEED);
 }
 
 bool enter_service(Stack& stack) noexcept {

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <span>
 
 #include "fiber/guard.hpp"
 #include "fiber/sanitizer.hpp"
@@ -24,12 +26,13 @@ struct StackLayout {
     [[nodiscard]] std::size_t slab_bytes() const noexcept { return stride * stacks_per_slab; }
 };
 
-/// Some stacks that were mapped and guarded in one go. The stacks of a slab are made one after
-/// another, as they are needed: until then none of their pages is touched.
+/// Some stacks that were mapped and guarded in one go. The stacks of a slab are made as they are needed,
+/// and may be unmade: one that is not made takes no memory but its part of the page tables.
 struct Slab {
-    Slab* next = nullptr;
+    Slab* next = nullptr;        ///< of all slabs of the pool
+    Slab* next_fresh = nullptr;  ///< of those with stacks that are not made
     std::byte* begin = nullptr;
-    std::size_t made = 0;  ///< stacks [0, made) have headers
+    std::uint64_t made = 0;  ///< bit i: stack i has a header
     GuardKind guard_kind = GuardKind::Canary;
 };
 
@@ -41,17 +44,23 @@ struct Slab {
 /// Undoes map_slab(). No stack of the slab may be in use.
 void unmap_slab(Slab* slab, const StackLayout& layout) noexcept;
 
-/// Makes `count` stacks, from number `first` on, and links them through `next`. Their top pages are
-/// made resident by one call, which costs a fraction of as many page faults.
+/// Makes the stacks whose bits are in `which`, and links them through `next`. Their top pages are made
+/// resident by one call, which costs a fraction of as many page faults.
 ///
 /// Returns  the first of them.
 [[nodiscard]] Stack* make_stacks(
-    const Slab& slab,
-    const StackLayout& layout,
-    StackPool& pool,
-    std::size_t first,
-    std::size_t count
+    Slab& slab, const StackLayout& layout, StackPool& pool, std::uint64_t which
 ) noexcept;
+
+/// How many stacks trim_stacks() and unmake_stacks() take.
+inline constexpr std::size_t kTrimmedTogether = 64;
+
+/// Gives the memory of free stacks back to the system, by one call: all but the page of each that has
+/// its header, and of one with a canary the page of that. Where the system refuses, it stays.
+void trim_stacks(std::span<Stack* const> stacks) noexcept;
+
+/// The same, with the header: only the slab's `made`, which is the caller's to change, knows of them now.
+void unmake_stacks(std::span<Stack* const> stacks) noexcept;
 
 /// Whether a sanitizer must be told of each task that a stack serves.
 inline constexpr bool kServiceIsTraced = WEFT_ASAN != 0 || WEFT_TSAN != 0;

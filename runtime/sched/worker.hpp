@@ -189,6 +189,8 @@ private:
     void park() noexcept;
     void nap() noexcept;
     void sleep_in_reactor(Nanos longest) noexcept;
+    [[nodiscard]] bool has_stacks_to_tidy() const noexcept;
+    [[nodiscard]] Nanos tidy_stacks() noexcept;
     void sleep_in_virtual_time(Nanos longest) noexcept;
     [[nodiscard]] int wait_in_reactor(Nanos longest) noexcept;
     void note_quiet() noexcept;

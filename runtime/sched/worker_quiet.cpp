@@ -57,8 +57,8 @@ int Worker::wait_in_reactor(Nanos longest) noexcept {
         ask_when_quiet_for_ = asked + std::min(asked, kLongestBetweenQuestions);
         longest = ask_when_quiet_for_ - asked;
     }
-    if (has_ready()) {
-        return 0;  // what was looked at may have ended there
+    if (has_ready() || has_stacks_to_tidy()) {
+        return 0;  // what was looked at may have ended there; or there is something to do in a while
     }
     // It took time, and may have armed a deadline.
     if (!timers_.none() && scheduler_.virtual_clock() == nullptr) {

@@ -1,0 +1,131 @@
+#include <gtest/gtest.h>
+#include <sys/resource.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstddef>
+#include <fstream>
+#include <string>
+#include <thread>
+#include <vector>
+#include <weft/future.hpp>
+#include <weft/loop.hpp>
+#include <weft/run.hpp>
+#include <weft/sleep.hpp>
+#include <weft/task.hpp>
+
+#include "fiber/stack_pool.hpp"
+#include "support/runtime_fixture.hpp"
+
+// Goal: the stacks of a spike cost no memory when it is over, and stacks in use keep theirs.
+
+namespace weft::test {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t kMebibyte = std::size_t{1024} * 1024;
+
+std::size_t resident() {
+    std::ifstream status{"/proc/self/status"};
+    for (std::string line; std::getline(status, line);) {
+        if (line.starts_with("VmRSS:")) {
+            return std::stoul(line.substr(sizeof("VmRSS:"))) * 1024;
+        }
+    }
+    return 0;
+}
+
+long page_faults() {
+    rusage usage{};
+    ::getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_minflt;
+}
+
+/// Has `count` tasks at once go 32 KiB deep and wait there, and then end.
+void park_deep(int count) {
+    const Future<void> end;
+    std::atomic<int> parked = 0;
+    std::vector<Task<void>> tasks;
+    for (int i = 0; i < count; ++i) {
+        tasks.push_back(spawn([&end, &parked] {
+            char frame[32 * 1024];
+            asm volatile("" : : "r"(frame) : "memory");
+            for (std::size_t at = 0; at < sizeof(frame); at += 1024) {
+                static_cast<volatile char*>(frame)[at] = 1;
+            }
+            ++parked;
+            end.wait();
+        }));
+    }
+    while (parked < count) {
+        yield();
+    }
+    end.set_result();
+    for (const Task<void>& task : tasks) {
+        task.wait();
+    }
+}
+
+class Memory : public OnEveryRuntime {
+protected:
+    void SetUp() override {
+        if (kAsan || kTsan) {
+            GTEST_SKIP() << "a sanitizer's own memory is most of it";
+        }
+    }
+};
+INSTANTIATE_TEST_SUITE_P(
+    Each,
+    Memory,
+    ::testing::Values(Shape{1, false}, Shape{2, false}),
+    [](const auto& each) { return name_of(each.param); }
+);
+
+// Goal: after a spike an idle process is as small as before it, but for what is kept.
+TEST_P(Memory, FallsAfterASpike) {
+    static constexpr int kStacks = 3'000;  // 100 MiB
+    run([] {
+        park_deep(10);
+        const std::size_t before = resident();
+        park_deep(kStacks);
+        EXPECT_GT(resident(), before + 60 * kMebibyte);
+        const auto deadline = Clock::now() + std::chrono::seconds(60);
+        while (resident() > before + 20 * kMebibyte && Clock::now() < deadline) {
+            sleep(std::chrono::milliseconds(100));
+        }
+        EXPECT_LE(resident(), before + 20 * kMebibyte);
+    });
+}
+
+// Goal: what a steady load uses is not given back and faulted in again, though its loops sleep now and then.
+TEST_P(Memory, OfASteadyLoadStaysWhereItIs) {
+    static constexpr int kStacks = 400;  // more than the caches of the loops have
+    run([] {
+        const auto load = [](std::chrono::milliseconds time) {
+            const auto end = Clock::now() + time;
+            int rounds = 0;
+            while (Clock::now() < end) {
+                park_deep(kStacks);
+                sleep(std::chrono::milliseconds(1));
+                ++rounds;
+            }
+            return rounds;
+        };
+        load(std::chrono::milliseconds(2'500));  // what others have left is trimmed
+        // Where the machine stops the process for a second the stacks have not been in use: then once more.
+        bool stayed = false;
+        for (int attempt = 0; attempt < 5 && !stayed; ++attempt) {
+            const std::size_t trimmed = rt::process_stack_pool().stats().trimmed;
+            const long faults = page_faults();
+            EXPECT_GT(load(std::chrono::milliseconds(2'500)), 5);
+            // Were it trimmed: each stack twice, with 8 faults.
+            stayed = rt::process_stack_pool().stats().trimmed - trimmed < kStacks / 4 &&
+                     page_faults() - faults < 4 * kStacks;
+        }
+        EXPECT_TRUE(stayed);
+    });
+}
+
+}  // namespace
+}  // namespace weft::test
