@@ -54,7 +54,11 @@ public:
     void put(U&& item) {
         if constexpr (kPlain && std::is_trivially_constructible_v<T, U&&>) {
             const T plain(std::forward<U>(item));
-            core_.put_plain(std::addressof(plain));
+            if (void* const place = core_.lock_place()) [[likely]] {
+                fill(place, plain);
+            } else {
+                core_.put_locked(std::addressof(plain));
+            }
         } else {
             core_.reserve();
             deliver(std::forward<U>(item));
@@ -84,7 +88,11 @@ public:
     [[nodiscard]] bool try_put(U&& item) {
         if constexpr (kPlain && std::is_trivially_constructible_v<T, U&&>) {
             const T plain(std::forward<U>(item));
-            return core_.try_put_plain(std::addressof(plain));
+            if (void* const place = core_.lock_place()) [[likely]] {
+                fill(place, plain);
+                return true;
+            }
+            return core_.try_put_locked(std::addressof(plain));
         } else {
             if (!core_.try_reserve()) {
                 return false;
@@ -104,8 +112,11 @@ public:
     /// asyncio       Queue.get
     [[nodiscard]] T get() {
         if constexpr (kPlain) {
+            if (const void* const item = core_.lock_item()) [[likely]] {
+                return empty_place(item);
+            }
             detail::Slot<T> item;
-            core_.get_plain(std::addressof(item.value));
+            core_.get_locked(std::addressof(item.value));
             return T(std::as_const(item.value));
         } else {
             return unwrap<T>(core_.take());
@@ -119,8 +130,11 @@ public:
     /// asyncio   Queue.get_nowait
     [[nodiscard]] T get_nowait() {
         if constexpr (kPlain) {
+            if (const void* const item = core_.lock_item()) [[likely]] {
+                return empty_place(item);
+            }
             detail::Slot<T> item;
-            if (!core_.try_get_plain(std::addressof(item.value))) {
+            if (!core_.try_get_locked(std::addressof(item.value))) {
                 throw QueueEmpty();
             }
             return T(std::as_const(item.value));
@@ -140,8 +154,11 @@ public:
     /// Returns   the item, or nothing.
     [[nodiscard]] std::optional<T> try_get() {
         if constexpr (kPlain) {
+            if (const void* const item = core_.lock_item()) [[likely]] {
+                return empty_place(item);
+            }
             detail::Slot<T> item;
-            return core_.try_get_plain(std::addressof(item.value))
+            return core_.try_get_locked(std::addressof(item.value))
                        ? std::optional<T>(std::as_const(item.value))
                        : std::nullopt;
         } else {
@@ -217,22 +234,31 @@ private:
     static detail::QueueNode* make(const void* item) {
         return new Item(*static_cast<const T*>(item));
     }
-    static void copy_in(detail::QueueNode& node, const void* item) noexcept {
-        std::construct_at(
-            std::addressof(static_cast<Item&>(node).value), *static_cast<const T*>(item)
-        );
+    static void* item_of(detail::QueueNode& node) noexcept {
+        return std::addressof(static_cast<Item&>(node).value);
     }
-    static void copy_out(const detail::QueueNode& node, void* item) noexcept {
-        std::construct_at(static_cast<T*>(item), static_cast<const Item&>(node).value);
+    static void copy(void* to, const void* from) noexcept {
+        std::construct_at(static_cast<T*>(to), *static_cast<const T*>(from));
     }
     static constexpr detail::QueueOperations operations() noexcept {
         if constexpr (kPlain) {
-            return {&destroy, &make, &copy_in, &copy_out};
+            return {&destroy, sizeof(T), alignof(T), &make, &item_of, &copy};
         } else {
-            return {&destroy, nullptr, nullptr, nullptr};
+            return {&destroy, 0, 0, nullptr, nullptr, nullptr};
         }
     }
     static constexpr detail::QueueOperations kOperations = operations();
+
+    /// The end of a put() that found a place at once, and of a get() that found an item.
+    void fill(void* place, const T& item) noexcept {
+        std::construct_at(static_cast<T*>(place), item);
+        core_.place_filled(sizeof(T));
+    }
+    T empty_place(const void* place) noexcept {
+        const T item(*static_cast<const T*>(place));
+        core_.item_taken(sizeof(T));
+        return T(item);
+    }
 
     template <class U>
     void deliver(U&& item) {

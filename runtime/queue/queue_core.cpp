@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <limits>
 #include <utility>
 #include <weft/detail/queue_core.hpp>
 #include <weft/errors.hpp>
@@ -7,7 +8,7 @@ namespace weft::detail {
 namespace {
 
 // Empty nodes that a queue keeps: as many as go through one that is filled and emptied in turn.
-constexpr std::size_t kMostSpares = 1024;
+constexpr std::ptrdiff_t kMostSpares = 1024;
 
 /// A waiter's own variable, through which a waker tells it what it was granted.
 template <class T>
@@ -19,12 +20,29 @@ T& variable_at(std::uintptr_t address) noexcept {
     return *reinterpret_cast<T*>(address);
 }
 
+std::ptrdiff_t places_of(std::ptrdiff_t maxsize) noexcept {
+    return maxsize > 0 ? maxsize : std::numeric_limits<std::ptrdiff_t>::max() / 2;
+}
+
 }  // namespace
+
+/// A get() that waits; on its stack.
+struct QueueCore::Receiver {
+    void* item;                // where a plain item is to be copied; null: it takes the node
+    QueueNode* node = nullptr;
+    std::uint64_t sequence = 0;  // of the plain item
+    bool received = false;
+};
 
 QueueCore::QueueCore(
     std::ptrdiff_t maxsize, const QueueOperations& operations, QueueOrder order
 ) noexcept
-    : items_(order), maxsize_(maxsize), operations_(operations) {}
+    : in_blocks_(order.kind == QueueOrder::Kind::Fifo && operations.make != nullptr),
+      room_(places_of(maxsize)),
+      blocks_(operations.bytes, operations.alignment, maxsize),
+      items_(order),
+      maxsize_(maxsize),
+      operations_(operations) {}
 
 QueueCore::~QueueCore() {
     while (QueueNode* const node = items_.pop()) {
@@ -35,59 +53,73 @@ QueueCore::~QueueCore() {
     }
 }
 
-bool QueueCore::has_place() const noexcept {
-    return maxsize_ <= 0 ||
-           promised_ + making_ + items_.size() + handed_ < static_cast<std::size_t>(maxsize_);
+/// Plain code of puts and gets goes on from here only with what is as simple as it thinks.
+void QueueCore::unlock() noexcept {
+    blocks_.set_gates(phase_ == Phase::Open, !putters_wait_ && items_.size() == 0);
+    lock_.unlock();
+}
+
+std::ptrdiff_t QueueCore::items() const noexcept {
+    return places_of(maxsize_) - room_ - promised_ - making_ - handed_;
 }
 
 /// Whether get() will never again find anything. A put that is making its node will deliver it, and
 /// an item on its way comes back if its get() is cancelled; neither counts once all is thrown away.
 bool QueueCore::exhausted() const noexcept {
     return phase_ == Phase::Immediate ||
-           (phase_ == Phase::Draining && items_.size() + making_ + handed_ == 0);
+           (phase_ == Phase::Draining && items() + making_ + handed_ == 0);
 }
 
+// ---- places
+
 void QueueCore::reserve() {
-    lock_at_place();
+    lock();
+    wait_for_place();
+    --room_;
     ++making_;
     unlock();
 }
 
 bool QueueCore::try_reserve() {
-    lock_open();
-    const bool reserved = has_place();
-    making_ += reserved ? 1U : 0U;
-    unlock();
-    return reserved;
-}
-
-/// Returns with the lock, throws without it.
-void QueueCore::lock_open() {
     lock();
     if (phase_ != Phase::Open) {
         unlock();
         throw QueueShutDown();
     }
+    const bool reserved = room_ > 0;
+    if (reserved) {
+        --room_;
+        ++making_;
+    }
+    unlock();
+    return reserved;
 }
 
-/// Waits for a free place. Returns with the lock, throws without it.
-void QueueCore::lock_at_place() {
-    lock_open();
-    if (has_place()) {
-        return;
+/// Waits for a free place. With the lock; throws without it.
+inline void QueueCore::wait_for_place() {
+    if (phase_ != Phase::Open) [[unlikely]] {
+        unlock();
+        throw QueueShutDown();
     }
+    if (room_ <= 0) {
+        wait_in_line();
+    }
+}
+
+void QueueCore::wait_in_line() {
     bool place_promised = false;
     putters_wait_ = true;
-    putters_.lock();
-    unlock();
-    const WaitOutcome outcome = putters_.wait("Queue.put", this, address_of(place_promised));
+    blocks_.set_gates(true, false);
+    const WaitOutcome outcome =
+        putters_.wait(lock_, "Queue.put", this, address_of(place_promised));
     if (place_promised) {
-        WokenList woken;
         lock();
         --promised_;
-        if (!outcome.cancelled() && phase_ == Phase::Open) {
+        ++room_;
+        if (!outcome.cancelled() && phase_ == Phase::Open) [[likely]] {
             return;
         }
+        WokenList woken;
         place_was_freed(woken);
         unlock();
     }
@@ -101,154 +133,80 @@ void QueueCore::unreserve() noexcept {
     WokenList woken;
     lock();
     --making_;
+    ++room_;
     place_was_freed(woken);
     end_if_exhausted(woken);
     unlock();
 }
+
+/// Promises the place that somebody just left to the first put() that waits. With the lock.
+void QueueCore::place_was_freed(WokenList& woken) noexcept {
+    if (!putters_wait_ || room_ <= 0) {
+        return;
+    }
+    std::uintptr_t putter = 0;
+    putters_wait_ = putters_.wake_one(woken, &putter);
+    if (putters_wait_) {
+        variable_at<bool>(putter) = true;
+        ++promised_;
+        --room_;
+        putters_wait_ = !putters_.empty();
+    }
+}
+
+// ---- items as nodes
 
 void QueueCore::deliver(QueueNode& node) noexcept {
     WokenList woken;
     lock();
     --making_;
     if (phase_ == Phase::Immediate) {
+        ++room_;
         const auto destroy = operations_.destroy;
         unlock();
         destroy(node);  // put just before the shutdown, and thrown away by it
         return;
     }
-    accept(node, woken);
+    ++unfinished_;
+    node.sequence = next_sequence_++;
+    offer(node, woken);
     unlock();
-}
-
-void QueueCore::put_plain(const void* item) {
-    lock_at_place();
-    put_in_place_and_unlock(item);
-}
-
-bool QueueCore::try_put_plain(const void* item) {
-    lock_open();
-    if (!has_place()) {
-        unlock();
-        return false;
-    }
-    put_in_place_and_unlock(item);
-    return true;
-}
-
-void QueueCore::put_in_place_and_unlock(const void* item) {
-    QueueNode* node = spares_;
-    if (node != nullptr) [[likely]] {
-        WokenList woken;
-        spares_ = node->next;
-        --spare_count_;
-        operations_.copy_in(*node, item);
-        accept(*node, woken);
-        unlock();
-        return;
-    }
-    ++making_;
-    unlock();
-    try {
-        node = operations_.make(item);
-    } catch (...) {
-        unreserve();
-        throw;
-    }
-    deliver(*node);
 }
 
 QueueNode& QueueCore::take() {
-    WokenList woken;
-    QueueNode& node = receive_and_lock(woken);
-    unlock();
-    return node;
-}
-
-void QueueCore::get_plain(void* item) {
-    WokenList woken;
-    copy_out_and_unlock(receive_and_lock(woken), item);
-}
-
-bool QueueCore::try_get_plain(void* item) {
-    WokenList woken;
-    QueueNode* const node = try_receive_and_lock(woken);
-    if (node != nullptr) {
-        copy_out_and_unlock(*node, item);
-    }
-    return node != nullptr;
-}
-
-void QueueCore::copy_out_and_unlock(QueueNode& node, void* item) noexcept {
-    operations_.copy_out(node, item);
-    const auto destroy = operations_.destroy;
-    QueueNode* const surplus = keep(node);
-    unlock();
-    if (surplus != nullptr) {
-        destroy(*surplus);
-    }
-}
-
-/// Waits for the next node. Returns with the lock, throws without it.
-QueueNode& QueueCore::receive_and_lock(WokenList& woken) {
     lock();
-    if (QueueNode* const node = pop(woken)) {
-        return *node;
-    }
-    if (exhausted()) {
-        unlock();
-        throw QueueShutDown();
-    }
-    QueueNode* received = nullptr;
-    const WaitOutcome outcome = getters_.wait("Queue.get", this, address_of(received));
-    bool dropped = received == nullptr;
-    if (!dropped) {
-        lock();
-        --handed_;
-        // A shutdown(immediate) since then has counted it among those it threw away.
-        dropped = phase_ == Phase::Immediate;
-        if (outcome.cancelled() && !dropped) {
-            offer(*received, woken);
-        } else {
-            place_was_freed(woken);
-            end_if_exhausted(woken);
-        }
-        if (!dropped && !outcome.cancelled()) {
-            return *received;
-        }
-        const auto destroy = operations_.destroy;
-        unlock();
-        woken.submit();  // first: an item's destructor may wait for one of them
-        if (dropped) {
-            destroy(*received);
+    {
+        WokenList woken;
+        if (QueueNode* const node = pop(woken)) {
+            unlock();
+            return *node;
         }
     }
-    if (outcome.cancelled()) {
-        throw_cancelled();
-    }
-    throw QueueShutDown();
+    Receiver receiver{.item = nullptr};
+    receive(receiver);
+    return *receiver.node;
 }
 
 QueueNode* QueueCore::try_take() {
     WokenList woken;
-    QueueNode* const node = try_receive_and_lock(woken);
-    if (node != nullptr) {
-        unlock();
-    }
-    return node;
-}
-
-/// The next node, with the lock; null, or throws, without it.
-QueueNode* QueueCore::try_receive_and_lock(WokenList& woken) {
     lock();
-    if (QueueNode* const node = pop(woken)) {
-        return node;
-    }
-    const bool ended = exhausted();
+    QueueNode* const node = pop(woken);
+    const bool ended = node == nullptr && exhausted();
     unlock();
     if (ended) {
         throw QueueShutDown();
     }
-    return nullptr;
+    return node;
+}
+
+/// Takes the next node; null when there is none. With the lock.
+QueueNode* QueueCore::pop(WokenList& woken) noexcept {
+    QueueNode* const node = items_.pop();
+    if (node != nullptr) {
+        ++room_;
+        place_was_freed(woken);
+    }
+    return node;
 }
 
 void QueueCore::restore(QueueNode& node) noexcept {
@@ -262,13 +220,261 @@ void QueueCore::restore(QueueNode& node) noexcept {
         destroy(node);
         return;
     }
-    offer(node, woken);  // perhaps one more than maxsize, until the next get()
+    --room_;  // perhaps one more than maxsize, until the next get()
+    offer(node, woken);
     unlock();
 }
+
+/// Gives a node to the first get() that waits, or puts it in. With the lock.
+void QueueCore::offer(QueueNode& node, WokenList& woken) noexcept {
+    Receiver* const getter = wake_getter(woken);
+    if (getter == nullptr) {
+        items_.push(node);
+    } else if (getter->item != nullptr) {
+        operations_.copy(getter->item, operations_.item_of(node));
+        getter->sequence = node.sequence;
+        keep(node);
+    } else {
+        getter->node = &node;
+    }
+}
+
+// ---- plain items
+
+void QueueCore::put_locked(const void* item) {
+    wait_for_place();
+    put_in_place(item);
+}
+
+bool QueueCore::try_put_locked(const void* item) {
+    if (phase_ != Phase::Open) {
+        unlock();
+        throw QueueShutDown();
+    }
+    if (room_ <= 0) {
+        unlock();
+        return false;
+    }
+    put_in_place(item);
+    return true;
+}
+
+/// With the lock, which it drops.
+void QueueCore::put_in_place(const void* item) {
+    WokenList woken;
+    --room_;
+    for (;;) {
+        const Missing missing = try_put_in_place(item, woken);
+        if (missing == Missing::Nothing) [[likely]] {
+            break;
+        }
+        make_memory(missing, item);
+        if (phase_ == Phase::Immediate) {
+            ++room_;  // put just before the shutdown, and thrown away by it
+            break;
+        }
+    }
+    unlock();
+}
+
+inline QueueCore::Missing QueueCore::try_put_in_place(const void* item, WokenList& woken) noexcept {
+    if (spare_count_ <= handed_ && !(in_blocks_ && getters_.empty())) [[unlikely]] {
+        return Missing::Node;
+    }
+    if (Receiver* const getter = wake_getter(woken)) {
+        operations_.copy(getter->item, item);
+        getter->sequence = next_sequence_++;
+        ++unfinished_;
+        return Missing::Nothing;
+    }
+    if (in_blocks_) {
+        void* const place = blocks_.place_anyhow();
+        if (place == nullptr) {
+            return Missing::Block;
+        }
+        operations_.copy(place, item);
+        blocks_.filled(operations_.bytes);
+        return Missing::Nothing;
+    }
+    QueueNode& node = take_spare();
+    operations_.copy(operations_.item_of(node), item);
+    ++unfinished_;
+    node.sequence = next_sequence_++;
+    items_.push(node);
+    return Missing::Nothing;
+}
+
+/// Without the lock meanwhile; the place is kept. Throws std::bad_alloc without it, and then the
+/// place is free again.
+void QueueCore::make_memory(Missing missing, const void* item) {
+    ++making_;
+    unlock();
+    QueueNode* node = nullptr;
+    QueueBlocks::Block* block = nullptr;
+    try {
+        if (missing == Missing::Node) {
+            node = operations_.make(item);
+        } else {
+            block = blocks_.make_block();
+        }
+    } catch (...) {
+        unreserve();
+        throw;
+    }
+    lock();
+    --making_;
+    if (node != nullptr) {
+        keep(*node);
+    } else {
+        blocks_.add_block(*block);
+    }
+}
+
+void QueueCore::get_locked(void* item) {
+    {
+        WokenList woken;
+        if (take_item(item, woken)) {
+            unlock_after_get();
+            return;
+        }
+    }
+    Receiver receiver{.item = item};
+    receive(receiver);
+}
+
+bool QueueCore::try_get_locked(void* item) {
+    WokenList woken;
+    if (take_item(item, woken)) {
+        unlock_after_get();
+        return true;
+    }
+    const bool ended = exhausted();
+    unlock();
+    if (ended) {
+        throw QueueShutDown();
+    }
+    return false;
+}
+
+/// False when there is none. With the lock.
+inline bool QueueCore::take_item(void* item, WokenList& woken) noexcept {
+    if (items_.size() != 0) [[unlikely]] {
+        QueueNode& node = *items_.pop();
+        operations_.copy(item, operations_.item_of(node));
+        keep(node);
+    } else if (const void* const from = blocks_.item_anyhow()) {
+        operations_.copy(item, from);
+        blocks_.taken(operations_.bytes);
+    } else {
+        return false;
+    }
+    ++room_;
+    place_was_freed(woken);
+    return true;
+}
+
+void QueueCore::unlock_after_get() noexcept {
+    QueueNode* const node =
+        spare_count_ > std::max(kMostSpares, handed_) ? &take_spare() : nullptr;
+    QueueBlocks::Block* const block = blocks_.take_surplus();
+    const QueueOperations& operations = operations_;
+    unlock();
+    if (node != nullptr) [[unlikely]] {
+        operations.destroy(*node);
+    }
+    if (block != nullptr) [[unlikely]] {
+        QueueBlocks::free_block(block, operations.alignment);
+    }
+}
+
+/// Keeps a node that a plain item was copied out of. With the lock.
+void QueueCore::keep(QueueNode& node) noexcept {
+    ++spare_count_;
+    node.next = spares_;
+    spares_ = &node;
+}
+
+QueueNode& QueueCore::take_spare() noexcept {
+    --spare_count_;
+    return *std::exchange(spares_, spares_->next);
+}
+
+// ---- those who wait for an item
+
+/// Wins the first get() that waits: what is written into its Receiver is its own. With the lock.
+inline QueueCore::Receiver* QueueCore::wake_getter(WokenList& woken) noexcept {
+    std::uintptr_t getter = 0;
+    if (!getters_.wake_one(woken, &getter)) {
+        return nullptr;
+    }
+    auto& receiver = variable_at<Receiver>(getter);
+    receiver.received = true;
+    ++handed_;
+    return &receiver;
+}
+
+/// Waits for an item, as there is none. With the lock, which it drops.
+void QueueCore::receive(Receiver& receiver) {
+    if (exhausted()) [[unlikely]] {
+        unlock();
+        throw QueueShutDown();
+    }
+    const WaitOutcome outcome = getters_.wait(lock_, "Queue.get", this, address_of(receiver));
+    if (receiver.received) [[likely]] {
+        lock();
+        if (!outcome.cancelled() && phase_ == Phase::Open) [[likely]] {
+            WokenList woken;
+            --handed_;
+            ++room_;
+            place_was_freed(woken);
+            unlock();
+            return;
+        }
+        if (settle(receiver, outcome.cancelled())) {
+            return;
+        }
+    }
+    if (outcome.cancelled()) {
+        throw_cancelled();
+    }
+    throw QueueShutDown();
+}
+
+/// The end of a get() that was cancelled, or of a queue that was shut down meanwhile: whether the item is its own.
+/// With the lock, which it drops.
+bool QueueCore::settle(Receiver& receiver, bool cancelled) noexcept {
+    WokenList woken;
+    --handed_;
+    // A shutdown(immediate) since then has counted it among those it threw away.
+    const bool dropped = phase_ == Phase::Immediate;
+    if (cancelled && !dropped) {
+        QueueNode* node = receiver.node;
+        if (node == nullptr) {
+            node = &take_spare();
+            operations_.copy(operations_.item_of(*node), receiver.item);
+            node->sequence = receiver.sequence;
+        }
+        offer(*node, woken);
+    } else {
+        ++room_;
+        place_was_freed(woken);
+        end_if_exhausted(woken);
+    }
+    const auto destroy = operations_.destroy;
+    unlock();
+    woken.submit();  // first: an item's destructor may wait for one of them
+    if (dropped && receiver.node != nullptr) {
+        destroy(*receiver.node);
+    }
+    return !dropped && !cancelled;
+}
+
+// ---- the end
 
 void QueueCore::task_done() {
     WokenList woken;
     lock();
+    unfinished_ += blocks_.count_new();
     if (unfinished_ == 0) {
         unlock();
         throw ValueError("task_done() was called more often than items were put");
@@ -279,13 +485,13 @@ void QueueCore::task_done() {
 
 void QueueCore::join() {
     lock();
+    unfinished_ += blocks_.count_new();
     if (unfinished_ == 0) {
         unlock();
         return;
     }
-    joiners_.lock();
-    unlock();
-    if (!joiners_.wait("Queue.join", this).ok()) {
+    blocks_.set_gates(phase_ == Phase::Open, !putters_wait_ && items_.size() == 0);
+    if (!joiners_.wait(lock_, "Queue.join", this).ok()) {
         throw_cancelled();
     }
 }
@@ -296,7 +502,10 @@ void QueueCore::shutdown(bool immediate) noexcept {
     QueueNode* dropped = nullptr;
     if (immediate && phase_ != Phase::Immediate) {
         phase_ = Phase::Immediate;
-        discount(items_.size() + handed_, woken);
+        const std::ptrdiff_t count = items();
+        discount(static_cast<std::size_t>(count + handed_), woken);
+        room_ += count;
+        blocks_.clear();
         while (QueueNode* const node = items_.pop()) {
             node->next = dropped;
             dropped = node;
@@ -305,10 +514,7 @@ void QueueCore::shutdown(bool immediate) noexcept {
         phase_ = Phase::Draining;
     }
     end_if_exhausted(woken);
-    // They find that no place was promised to them.
-    putters_.lock();
-    putters_.wake_all(woken);
-    putters_.unlock();
+    putters_.wake_all(woken);  // they find that no place was promised to them
     putters_wait_ = false;
     const auto destroy = operations_.destroy;
     unlock();
@@ -320,69 +526,16 @@ void QueueCore::shutdown(bool immediate) noexcept {
 
 std::size_t QueueCore::size() noexcept {
     lock();
-    const std::size_t size = items_.size();
-    unlock();
-    return size;
+    const std::ptrdiff_t size = items();
+    lock_.unlock();
+    return static_cast<std::size_t>(size);
 }
 
 bool QueueCore::full() noexcept {
     lock();
-    const bool full = !has_place();
-    unlock();
+    const bool full = room_ <= 0;
+    lock_.unlock();
     return full;
-}
-
-/// Counts a node that was put, and offers it. With the lock.
-void QueueCore::accept(QueueNode& node, WokenList& woken) noexcept {
-    ++unfinished_;
-    node.sequence = next_sequence_++;
-    offer(node, woken);
-}
-
-/// Keeps a node that a plain item was copied out of; returns it if there are enough. With the lock.
-QueueNode* QueueCore::keep(QueueNode& node) noexcept {
-    if (spare_count_ == kMostSpares) {
-        return &node;
-    }
-    ++spare_count_;
-    node.next = spares_;
-    spares_ = &node;
-    return nullptr;
-}
-
-/// Gives a node to the first get() that waits, or puts it in. With the lock.
-void QueueCore::offer(QueueNode& node, WokenList& woken) noexcept {
-    std::uintptr_t getter = 0;
-    if (getters_.wake_one(woken, &getter)) {
-        variable_at<QueueNode*>(getter) = &node;
-        ++handed_;
-    } else {
-        items_.push(node);
-    }
-}
-
-/// Takes the next node; null when there is none. With the lock.
-QueueNode* QueueCore::pop(WokenList& woken) noexcept {
-    QueueNode* const node = items_.pop();
-    if (node != nullptr) {
-        place_was_freed(woken);
-    }
-    return node;
-}
-
-/// Promises the place that somebody just left to the first put() that waits. With the lock.
-void QueueCore::place_was_freed(WokenList& woken) noexcept {
-    if (!putters_wait_ || !has_place()) {
-        return;
-    }
-    std::uintptr_t putter = 0;
-    putters_.lock();
-    putters_wait_ = putters_.wake_one(woken, &putter);
-    putters_.unlock();
-    if (putters_wait_) {
-        variable_at<bool>(putter) = true;
-        ++promised_;
-    }
 }
 
 /// Wakes those who would wait forever; they find that they were given nothing. With the lock.
@@ -394,12 +547,11 @@ void QueueCore::end_if_exhausted(WokenList& woken) noexcept {
 
 /// Counts items as finished, and wakes join() when those were the last. With the lock.
 void QueueCore::discount(std::size_t count, WokenList& woken) noexcept {
+    unfinished_ += blocks_.count_new();
     const bool any = unfinished_ != 0;
     unfinished_ -= std::min(count, unfinished_);
     if (any && unfinished_ == 0) {
-        joiners_.lock();
         joiners_.wake_all(woken);
-        joiners_.unlock();
     }
 }
 

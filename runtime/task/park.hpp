@@ -19,6 +19,18 @@ struct Sleep {
 
 void park_commit(void* sleep) noexcept;
 
+/// Sleeps as below, with a commit of the caller's own in place of park_commit.
+[[gnu::always_inline]] inline WakeReason park(
+    Carrier& carrier, Commit commit, void* argument, const char* what, const void* object
+) noexcept {
+    TaskState& self = *carrier.current;
+    self.wait_what.store(what, release);
+    self.wait_object.store(object, release);
+    suspend(carrier, commit, argument);
+    self.wait_what.store(nullptr, relaxed);
+    return self.sleep.reason();
+}
+
 /// Sleeps until somebody wins the sleep; says why it ended. `what` and `object` are for a dump.
 ///
 ///   sleeper's thread                          waker
@@ -34,12 +46,7 @@ void park_commit(void* sleep) noexcept;
 [[gnu::always_inline]] inline WakeReason park(
     Carrier& carrier, const Sleep& sleep, const char* what, const void* object
 ) noexcept {
-    TaskState& self = sleep.task;
-    self.wait_what.store(what, release);
-    self.wait_object.store(object, release);
-    suspend(carrier, &park_commit, const_cast<Sleep*>(&sleep));
-    self.wait_what.store(nullptr, relaxed);
-    return self.sleep.reason();
+    return park(carrier, &park_commit, const_cast<Sleep*>(&sleep), what, object);
 }
 
 /// Whether a cancellation must not be thrown here: the task is unwinding (R7).

@@ -1,4 +1,3 @@
-#include <optional>
 #include <string>
 #include <utility>
 #include <weft/detail/wait_queue.hpp>
@@ -11,113 +10,128 @@
 namespace weft::detail {
 namespace {
 
-void unlock_queue(void* argument) noexcept {
-    static_cast<WaitQueue*>(argument)->unlock();
-}
-
-/// On the sleeper's stack, which is there as long as the queue is locked: one who was cancelled
+/// The commit of a wait: what rt::park_commit is to other sleeps, without what this one never needs.
+/// On the sleeper's stack, which is there as long as the lock is held: one who was cancelled
 /// meanwhile takes the lock before it goes on.
-struct Unlocking {
-    WaitQueue& queue;
-    WokenList& woken;
+struct Publishing {
+    TaskState& task;
+    SpinLock& lock;
+    std::uint64_t epoch;
+    WokenList* woken;
+    bool masked;
 
     static void commit(void* argument) noexcept {
-        auto& self = *static_cast<Unlocking*>(argument);
-        WaitQueue& queue = self.queue;
-        const WokenList woken(std::move(self.woken));
-        queue.unlock();
+        const auto& self = *static_cast<const Publishing*>(argument);
+        const bool undisturbed = self.task.sleep.open({.masked = self.masked});
+        if (!undisturbed || self.woken != nullptr) [[unlikely]] {
+            self.unlock_and_submit(undisturbed);
+            return;
+        }
+        self.lock.unlock();
+    }
+
+private:
+    [[gnu::noinline]] void unlock_and_submit(bool undisturbed) const noexcept {
+        // Copies: once the lock is free, the stack they lie on may be running elsewhere.
+        TaskState& sleeper = task;
+        const std::uint64_t sleep = epoch;
+        {
+            const WokenList others(woken != nullptr ? std::move(*woken) : WokenList());
+            lock.unlock();
+        }
+        if (!undisturbed && sleeper.sleep.claim(sleep, rt::WakeReason::Cancelled)) {
+            sleeper.loop()->submit(sleeper);
+        }
     }
 };
 
+/// As in asyncio, a task that was cancelled while it ran lets the others go first.
+[[gnu::noinline]] WaitOutcome wait_cancelled(rt::Carrier& carrier, WokenList* woken) {
+    TaskState& task = *carrier.current;
+    if (woken != nullptr) {
+        woken->submit();
+    }
+    // With what it was cancelled before: later messages do not count.
+    const std::string message = task.take_cancel_message();
+    rt::suspend_to_back(carrier);
+    task.sleep.take_cancel_mark();
+    task.set_cancel_message(message);
+    return WaitOutcome(WaitOutcome::Cancelled);
+}
+
 }  // namespace
 
-WaitQueue::~WaitQueue() {
+WaitList::~WaitList() {
     WEFT_CHECK(head_ == nullptr, "a primitive was destroyed while somebody waits for it");
 }
 
-bool WaitQueue::empty() noexcept {
-    return head_ == nullptr;
-}
-
-void WaitQueue::link(WaitNode& node) noexcept {
+void WaitList::link(WaitNode& node) noexcept {
     node.previous = tail_;
     (tail_ != nullptr ? tail_->next : head_) = &node;
     tail_ = &node;
     node.linked = true;
 }
 
-void WaitQueue::unlink(WaitNode& node) noexcept {
+void WaitList::unlink(WaitNode& node) noexcept {
     (node.previous != nullptr ? node.previous->next : head_) = node.next;
     (node.next != nullptr ? node.next->previous : tail_) = node.previous;
     node.linked = false;
 }
 
-WaitOutcome WaitQueue::wait(
-    const char* what, const void* object, std::uintptr_t argument, WokenList* woken
+/// Takes out the node of one whom nobody woke.
+void WaitList::leave(SpinLock& lock, WaitNode& node) noexcept {
+    lock.lock();
+    if (node.linked) {
+        unlink(node);
+    }
+    lock.unlock();
+}
+
+WaitOutcome WaitList::wait(
+    SpinLock& lock,
+    const char* what,
+    const void* object,
+    std::uintptr_t argument,
+    WokenList* woken
 ) {
     WaitNode node;
     node.argument = argument;
-    const rt::Carrier* const carrier = rt::current_carrier();
-    if (carrier == nullptr) {
-        return wait_as_thread(node, woken);
+    rt::Carrier* const carrier = rt::current_carrier();
+    if (carrier == nullptr) [[unlikely]] {
+        return wait_as_thread(lock, node, woken);
     }
-    if (carrier->current == nullptr) {
-        unlock();
+    if (carrier->current == nullptr) [[unlikely]] {
+        lock.unlock();
         require_waitable(what);
     }
-    return wait_as_task(node, what, object, woken);
-}
-
-WaitOutcome WaitQueue::wait_as_task(
-    WaitNode& node, const char* what, const void* object, WokenList* woken
-) {
-    rt::Carrier* const carrier = rt::current_carrier();
     TaskState& task = *carrier->current;
     const bool masked = rt::cancellation_masked(*carrier);
-    if (!masked && task.sleep.cancel_marked()) [[unlikely]] {
-        // As in asyncio, a task that was cancelled while it ran lets the others go first.
-        unlock();
-        if (woken != nullptr) {
-            woken->submit();
-        }
-        // With what it was cancelled before: later messages do not count.
-        const std::string message = task.take_cancel_message();
-        rt::suspend_to_back(*carrier);
-        task.sleep.take_cancel_mark();
-        task.set_cancel_message(message);
-        return WaitOutcome(WaitOutcome::Cancelled);
+    if (task.sleep.cancel_marked() && !masked) [[unlikely]] {
+        lock.unlock();
+        return wait_cancelled(*carrier, woken);
     }
     node.task = &task;
     node.epoch = task.sleep.epoch();
     link(node);
-    std::optional<Unlocking> unlocking;
-    rt::Sleep sleep{task, node.epoch, {.masked = masked}, &unlock_queue, this};
-    if (woken != nullptr) {
-        sleep.publish = &Unlocking::commit;
-        sleep.argument = &unlocking.emplace(Unlocking{*this, *woken});
-    }
+    Publishing publishing{task, lock, node.epoch, woken, masked};
     std::uint8_t outcome = WaitOutcome::Granted;
-    if (rt::park(*carrier, sleep, what, object) == rt::WakeReason::Cancelled) [[unlikely]] {
+    if (rt::park(*carrier, &Publishing::commit, &publishing, what, object) ==
+        rt::WakeReason::Cancelled) [[unlikely]] {
         outcome = WaitOutcome::Cancelled;
-        // The queue cannot be gone: nobody took this sleeper out of it.
-        lock();
-        if (node.linked) {
-            unlink(node);
-        }
-        unlock();
+        leave(lock, node);  // it cannot be gone: nobody took this sleeper out of the list
     }
-    if (!masked && task.sleep.take_cancel_mark()) {
+    if (!masked && task.sleep.take_cancel_mark()) [[unlikely]] {
         // It came after the grant, before the task went on: it wins.
         outcome |= WaitOutcome::Cancelled;
     }
     return WaitOutcome(outcome);
 }
 
-WaitOutcome WaitQueue::wait_as_thread(WaitNode& node, WokenList* woken) {
+WaitOutcome WaitList::wait_as_thread(SpinLock& lock, WaitNode& node, WokenList* woken) {
     ThreadParker parker;
     node.thread = &parker;
     link(node);
-    unlock();
+    lock.unlock();
     if (woken != nullptr) {
         woken->submit();
     }
@@ -125,8 +139,8 @@ WaitOutcome WaitQueue::wait_as_thread(WaitNode& node, WokenList* woken) {
     return WaitOutcome(WaitOutcome::Granted);
 }
 
-bool WaitQueue::wake_one(WokenList& woken, std::uintptr_t* argument) noexcept {
-    while (head_ != nullptr) {
+bool WaitList::wake_first(WokenList& woken, std::uintptr_t* argument) noexcept {
+    do {
         WaitNode& node = *head_;
         unlink(node);
         if (argument != nullptr) {
@@ -149,11 +163,11 @@ bool WaitQueue::wake_one(WokenList& woken, std::uintptr_t* argument) noexcept {
             woken.last_task_ = &task;
             return true;
         }
-    }
+    } while (head_ != nullptr);
     return false;
 }
 
-void WaitQueue::wake_all(WokenList& woken) noexcept {
+void WaitList::wake_all(WokenList& woken) noexcept {
     while (wake_one(woken)) {
     }
 }

@@ -2,7 +2,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <weft/detail/queue_blocks.hpp>
 #include <weft/detail/queue_items.hpp>
+#include <weft/detail/spin_lock.hpp>
 #include <weft/detail/wait_queue.hpp>
 
 namespace weft::detail {
@@ -12,19 +14,22 @@ struct QueueOperations {
     void (*destroy)(QueueNode& node) noexcept;
 
     // Null but for plain items, whose bytes are all there is to them.
+    std::size_t bytes;
+    std::size_t alignment;
     QueueNode* (*make)(const void* item);
-    void (*copy_in)(QueueNode& node, const void* item) noexcept;
-    void (*copy_out)(const QueueNode& node, void* item) noexcept;
+    void* (*item_of)(QueueNode& node) noexcept;
+    void (*copy)(void* to, const void* from) noexcept;
 };
 
-/// What Queue<T> does for every T: places, items as nodes, and those who wait.
+/// What Queue<T> does for every T: places, items, and those who wait.
 ///
-/// A put reserves a place, makes its node, and delivers it: nothing is made of an item that the
-/// queue would not take, and no constructor runs under the lock. A get receives a node.
+/// A put reserves a place, makes a node of its item, and delivers that: nothing is made of an item
+/// that the queue would not take, and no constructor runs under the lock. A get receives a node.
 ///
-/// Plain items are copied under the lock, which runs no code of users, in and out of nodes that stay
-/// with the queue: where one is to spare, a put is one section instead of two and asks for no
-/// memory (a third less an item).
+/// Plain items are copied under the lock, which runs no code of users: a put is one section then.
+/// First in, first out, they lie in blocks, and what is simply there, an item or a place, is taken
+/// by code that is inlined at the caller. In another order, and on their way back from a get() that
+/// was cancelled, they are in nodes, of which the queue keeps empty ones.
 ///
 /// Grants go straight to the first waiter: a free place to a put(), an item to a get(). Hence,
 /// while somebody waits who can still be woken, there is nothing for newcomers, and no two wait for
@@ -33,13 +38,11 @@ struct QueueOperations {
 /// A queue that was shut down ends when it is exhausted: empty, and nothing on its way that might
 /// get into it. Until then get() waits as if it were open, so that nothing accepted is left behind.
 ///
-/// Everything is guarded by the lock of getters_. The locks of the other two queues are taken under
-/// it, never the other way round; a sleeper drops it once it holds the lock of the queue it sleeps
-/// in. Dropping it is the last access of every function, for the queue may be destroyed by whoever
-/// gets the last item.
+/// Everything is guarded by one lock. Dropping it is the last access of every function, for the
+/// queue may be destroyed by whoever gets the last item.
 ///
 /// Threads   any.
-class QueueCore {
+class alignas(64) QueueCore {
 public:
     static constexpr std::size_t kMostPlainBytes = 64;
 
@@ -47,6 +50,8 @@ public:
     QueueCore(const QueueCore&) = delete;
     QueueCore& operator=(const QueueCore&) = delete;
     ~QueueCore();
+
+    // ---- items that are not plain
 
     /// Waits for a free place. Throws QueueShutDown, CancelledError.
     void reserve();
@@ -64,13 +69,42 @@ public:
     /// Puts a taken node back where it was: the caller could not move its item out.
     void restore(QueueNode& node) noexcept;
 
-    /// reserve() and deliver() of a plain item. Throws also std::bad_alloc.
-    void put_plain(const void* item);
-    /// take() of a plain item.
-    void get_plain(void* item);
-    /// The same without waiting; false when there is no free place, or no item.
-    [[nodiscard]] bool try_put_plain(const void* item);
-    [[nodiscard]] bool try_get_plain(void* item);
+    // ---- plain items
+
+    /// Takes the lock. Where the next item belongs, to be followed by place_filled(); null when it
+    /// is not as simple as that: then by put_locked() or try_put_locked().
+    [[nodiscard]] void* lock_place() noexcept {
+        lock_.lock();
+        return room_ > 0 && getters_.empty() ? blocks_.place() : nullptr;
+    }
+    void place_filled(std::size_t bytes) noexcept {
+        blocks_.filled(bytes);
+        --room_;
+        lock_.unlock();
+    }
+    /// Puts an item in, with the lock, which it drops. Throws QueueShutDown, CancelledError,
+    /// std::bad_alloc.
+    void put_locked(const void* item);
+    /// The same without waiting; false when there is no free place.
+    [[nodiscard]] bool try_put_locked(const void* item);
+
+    /// Takes the lock. The next item, to be followed by item_taken(); null when it is not as simple
+    /// as that: then by get_locked() or try_get_locked().
+    [[nodiscard]] const void* lock_item() noexcept {
+        lock_.lock();
+        return blocks_.item();
+    }
+    void item_taken(std::size_t bytes) noexcept {
+        blocks_.taken(bytes);
+        ++room_;
+        lock_.unlock();
+    }
+    /// Takes the next item out, with the lock, which it drops. Throws QueueShutDown, CancelledError.
+    void get_locked(void* item);
+    /// The same without waiting; false when there is no item.
+    [[nodiscard]] bool try_get_locked(void* item);
+
+    // ---- all
 
     void task_done();
     void join();
@@ -82,40 +116,52 @@ public:
 
 private:
     enum class Phase : std::uint8_t { Open, Draining, Immediate };
+    enum class Missing : std::uint8_t { Nothing, Node, Block };
+    struct Receiver;
 
-    void lock() noexcept { getters_.lock(); }
-    void unlock() noexcept { getters_.unlock(); }
-    [[nodiscard]] bool has_place() const noexcept;
+    void lock() noexcept { lock_.lock(); }
+    void unlock() noexcept;
+    void unlock_after_get() noexcept;
+    [[nodiscard]] std::ptrdiff_t items() const noexcept;
     [[nodiscard]] bool exhausted() const noexcept;
 
-    void lock_open();
-    void lock_at_place();
-    void put_in_place_and_unlock(const void* item);
-    void copy_out_and_unlock(QueueNode& node, void* item) noexcept;
-    [[nodiscard]] QueueNode& receive_and_lock(WokenList& woken);
-    [[nodiscard]] QueueNode* try_receive_and_lock(WokenList& woken);
-    void accept(QueueNode& node, WokenList& woken) noexcept;
-    [[nodiscard]] QueueNode* keep(QueueNode& node) noexcept;
+    void wait_for_place();
+    void wait_in_line();
+    void put_in_place(const void* item);
+    [[nodiscard]] Missing try_put_in_place(const void* item, WokenList& woken) noexcept;
+    void make_memory(Missing missing, const void* item);
+    [[nodiscard]] bool take_item(void* item, WokenList& woken) noexcept;
+    void receive(Receiver& receiver);
+    [[nodiscard]] bool settle(Receiver& receiver, bool cancelled) noexcept;
+    [[nodiscard]] Receiver* wake_getter(WokenList& woken) noexcept;
     void offer(QueueNode& node, WokenList& woken) noexcept;
     [[nodiscard]] QueueNode* pop(WokenList& woken) noexcept;
+    void keep(QueueNode& node) noexcept;
+    [[nodiscard]] QueueNode& take_spare() noexcept;
     void place_was_freed(WokenList& woken) noexcept;
     void end_if_exhausted(WokenList& woken) noexcept;
     void discount(std::size_t count, WokenList& woken) noexcept;
 
-    WaitQueue getters_;
-    WaitQueue putters_;
-    WaitQueue joiners_;
-    QueueItems items_;
-    // A place is held by exactly one of these, or by a node in items_:
-    std::size_t promised_ = 0;    // a put() that was asleep and has not gone on yet
-    std::size_t making_ = 0;      // a put that makes its node
-    std::size_t handed_ = 0;      // a node on its way to a get() that was asleep
-    std::size_t unfinished_ = 0;  // put, and no task_done() yet
-    std::uint64_t next_sequence_ = 0;
+    // One cache line has all that is written where nobody waits.
+    SpinLock lock_;
     Phase phase_ = Phase::Open;
-    bool putters_wait_ = false;    // false: nobody is in putters_
-    QueueNode* spares_ = nullptr;  // empty nodes for plain items
-    std::size_t spare_count_ = 0;
+    bool putters_wait_ = false;  // false: nobody is in putters_
+    const bool in_blocks_;       // where items are, but for those that came back
+    WaitList getters_;
+    std::ptrdiff_t room_;  // free places; less than 0 where more came back than fit
+    QueueBlocks blocks_;
+
+    WaitList putters_;
+    WaitList joiners_;
+    QueueItems items_;
+    // Who has a place that is not free, but for the items in the queue:
+    std::ptrdiff_t promised_ = 0;  // a put() that was asleep and has not gone on yet
+    std::ptrdiff_t making_ = 0;    // a put that makes its node, or a block
+    std::ptrdiff_t handed_ = 0;    // an item on its way to a get() that was asleep
+    std::size_t unfinished_ = 0;   // put, and no task_done() yet; those that blocks_ has not counted are missing
+    std::uint64_t next_sequence_ = 0;
+    QueueNode* spares_ = nullptr;     // empty nodes for plain items
+    std::ptrdiff_t spare_count_ = 0;  // no less than handed_: each may have to come back in one
     const std::ptrdiff_t maxsize_;
     const QueueOperations& operations_;
 };

@@ -60,60 +60,88 @@ public:
     [[nodiscard]] bool empty() const noexcept { return tasks_ == nullptr && threads_ == nullptr; }
 
 private:
-    friend class WaitQueue;
+    friend class WaitList;
     TaskState* tasks_ = nullptr;
     TaskState* last_task_ = nullptr;
     ThreadParker* threads_ = nullptr;
 };
 
-/// A lock and those who wait, first come first served: tasks of any loop, and plain threads.
+/// Those who wait, first come first served: tasks of any loop, and plain threads. All of it is done
+/// with one lock, which several lists may share.
 ///
 /// The one way to sleep in a primitive. wait() is called with the lock held and drops it only when
 /// the sleeper has left its stack, so a waker that holds the lock sees nobody half asleep. After
-/// the waker has unlocked, it does not touch the queue again: the object that holds the queue may
-/// be destroyed by whoever was woken.
+/// the waker has unlocked, it does not touch the list again: the object that holds it may be
+/// destroyed by whoever was woken.
 ///
-/// Threads   any. Anybody may build a primitive on it.
-class WaitQueue {
+/// Threads   any, with the lock.
+class WaitList {
 public:
-    WaitQueue() = default;
-    WaitQueue(const WaitQueue&) = delete;
-    WaitQueue& operator=(const WaitQueue&) = delete;
-    ~WaitQueue();
+    WaitList() = default;
+    WaitList(const WaitList&) = delete;
+    WaitList& operator=(const WaitList&) = delete;
+    ~WaitList();
 
-    void lock() noexcept { lock_.lock(); }
-    void unlock() noexcept { lock_.unlock(); }
+    /// Whether nobody waits who could still be woken; but one who was cancelled and has not taken
+    /// the lock since may be counted.
+    [[nodiscard]] bool empty() const noexcept { return head_ == nullptr; }
 
-    /// Whether nobody waits who could still be woken. With the lock.
-    [[nodiscard]] bool empty() noexcept;
-
-    /// Sleeps until woken or cancelled. Call it with the lock; it returns without.
+    /// Sleeps until woken or cancelled. Call it with `lock`; it returns without.
     /// `what` names the wait in a dump ("Lock.acquire"), `object` the primitive. `woken`, if given,
-    /// is let run when the sleeper is in the queue and the lock is free again.
+    /// is let run when the sleeper is in the list and the lock is free again.
     WaitOutcome wait(
+        SpinLock& lock,
         const char* what,
         const void* object,
         std::uintptr_t argument = 0,
         WokenList* woken = nullptr
     );
 
-    /// Wins the oldest sleeper and takes it out of the queue; false when there is none. With the
-    /// lock. `argument`, if given, receives the sleeper's argument.
-    bool wake_one(WokenList& woken, std::uintptr_t* argument = nullptr) noexcept;
-    /// Wins all of them. With the lock.
+    /// Wins the oldest sleeper and takes it out; false when there is none. `argument`, if given,
+    /// receives the sleeper's argument.
+    bool wake_one(WokenList& woken, std::uintptr_t* argument = nullptr) noexcept {
+        return head_ != nullptr && wake_first(woken, argument);
+    }
+    /// Wins all of them.
     void wake_all(WokenList& woken) noexcept;
 
 private:
     void link(WaitNode& node) noexcept;
     void unlink(WaitNode& node) noexcept;
-    WaitOutcome wait_as_task(
-        WaitNode& node, const char* what, const void* object, WokenList* woken
-    );
-    WaitOutcome wait_as_thread(WaitNode& node, WokenList* woken);
+    void leave(SpinLock& lock, WaitNode& node) noexcept;
+    bool wake_first(WokenList& woken, std::uintptr_t* argument) noexcept;
+    WaitOutcome wait_as_thread(SpinLock& lock, WaitNode& node, WokenList* woken);
 
-    SpinLock lock_;
     WaitNode* head_ = nullptr;
     WaitNode* tail_ = nullptr;
+};
+
+/// A WaitList with its lock.
+///
+/// Threads   any. Anybody may build a primitive on it.
+class WaitQueue {
+public:
+    void lock() noexcept { lock_.lock(); }
+    void unlock() noexcept { lock_.unlock(); }
+
+    // As those of WaitList; with the lock.
+    [[nodiscard]] bool empty() const noexcept { return list_.empty(); }
+    WaitOutcome wait(
+        const char* what,
+        const void* object,
+        std::uintptr_t argument = 0,
+        WokenList* woken = nullptr
+    ) {
+        return list_.wait(lock_, what, object, argument, woken);
+    }
+    bool wake_one(WokenList& woken, std::uintptr_t* argument = nullptr) noexcept {
+        return list_.wake_one(woken, argument);
+    }
+    void wake_all(WokenList& woken) noexcept { list_.wake_all(woken); }
+
+private:
+    SpinLock lock_;
+    WaitList list_;
 };
 
 /// Throws CancelledError with the message that was given to the running task's cancel().
