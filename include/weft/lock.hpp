@@ -47,9 +47,12 @@ public:
     /// Returns   whether the caller has it now.
     [[nodiscard]] bool try_lock() noexcept {
         State expected = State::Free;
-        const bool taken = state_.compare_exchange_strong(
-            expected, State::Held, std::memory_order_acquire, std::memory_order_relaxed  // release
-        );
+        // A look first: an exchange that fails costs as much as one that does not.
+        const bool taken =
+            state_.load(std::memory_order_relaxed) == State::Free &&
+            state_.compare_exchange_strong(
+                expected, State::Held, std::memory_order_acquire, std::memory_order_relaxed
+            );  // release
         if (detail::holders_are_watched() && taken) [[unlikely]] {
             detail::note_owned(this);
         }
@@ -105,7 +108,8 @@ private:
 
     void give_back() {
         State expected = State::Held;
-        if (!state_.compare_exchange_strong(
+        if (state_.load(std::memory_order_relaxed) != State::Held ||
+            !state_.compare_exchange_strong(
                 expected, State::Free, std::memory_order_release, std::memory_order_relaxed
             )) [[unlikely]] {
             release_slow();

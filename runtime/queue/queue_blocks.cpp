@@ -79,11 +79,6 @@ const void* QueueBlocks::item_anyhow() noexcept {
     return get_at_;
 }
 
-void QueueBlocks::set_gates(bool put, bool get) noexcept {
-    put_end_ = put ? end_of(put_block_) : put_at_;
-    get_end_ = get ? end_of(get_block_) : get_at_;
-}
-
 void QueueBlocks::clear() noexcept {
     while (get_block_ != put_block_) {
         Block* const emptied = std::exchange(get_block_, get_block_->next);
@@ -107,7 +102,9 @@ std::size_t QueueBlocks::count_new() noexcept {
 QueueBlocks::Block* QueueBlocks::make_block() const {
     void* const memory =
         ::operator new(offset_ + capacity_ * item_bytes_, std::align_val_t(alignment_));
-    return ::new (memory) Block{nullptr};
+    auto* const block = ::new (memory) Block{nullptr, nullptr};
+    block->end = begin_of(block) + capacity_ * item_bytes_;
+    return block;
 }
 
 void QueueBlocks::free_block(Block* block, std::size_t item_alignment) noexcept {

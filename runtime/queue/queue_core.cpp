@@ -72,14 +72,6 @@ bool QueueCore::exhausted() const noexcept {
 
 // ---- places
 
-void QueueCore::reserve() {
-    lock();
-    wait_for_place();
-    --room_;
-    ++making_;
-    unlock();
-}
-
 bool QueueCore::try_reserve() {
     lock();
     if (phase_ != Phase::Open) {
@@ -95,18 +87,7 @@ bool QueueCore::try_reserve() {
     return reserved;
 }
 
-/// Waits for a free place. With the lock; throws without it.
-inline void QueueCore::wait_for_place() {
-    if (phase_ != Phase::Open) [[unlikely]] {
-        unlock();
-        throw QueueShutDown();
-    }
-    if (room_ <= 0) {
-        wait_in_line();
-    }
-}
-
-void QueueCore::wait_in_line() {
+inline void QueueCore::wait_in_line() {
     bool place_promised = false;
     putters_wait_ = true;
     blocks_.set_gates(true, false);
@@ -127,6 +108,25 @@ void QueueCore::wait_in_line() {
         throw_cancelled();
     }
     throw QueueShutDown();
+}
+
+/// Waits for a free place. With the lock; throws without it.
+inline void QueueCore::wait_for_place() {
+    if (phase_ != Phase::Open) [[unlikely]] {
+        unlock();
+        throw QueueShutDown();
+    }
+    if (room_ <= 0) {
+        wait_in_line();
+    }
+}
+
+void QueueCore::reserve() {
+    lock();
+    wait_for_place();
+    --room_;
+    ++making_;
+    unlock();
 }
 
 void QueueCore::unreserve() noexcept {
@@ -152,6 +152,76 @@ void QueueCore::place_was_freed(WokenList& woken) noexcept {
         --room_;
         putters_wait_ = !putters_.empty();
     }
+}
+
+// ---- those who wait for an item
+
+/// Wins the first get() that waits: what is written into its Receiver is its own. With the lock.
+inline QueueCore::Receiver* QueueCore::wake_getter(WokenList& woken) noexcept {
+    std::uintptr_t getter = 0;
+    if (!getters_.wake_one(woken, &getter)) {
+        return nullptr;
+    }
+    auto& receiver = variable_at<Receiver>(getter);
+    receiver.received = true;
+    ++handed_;
+    return &receiver;
+}
+
+/// Waits for an item, as there is none. With the lock, which it drops.
+inline void QueueCore::receive(Receiver& receiver) {
+    if (exhausted()) [[unlikely]] {
+        unlock();
+        throw QueueShutDown();
+    }
+    const WaitOutcome outcome = getters_.wait(lock_, "Queue.get", this, address_of(receiver));
+    if (receiver.received) [[likely]] {
+        lock();
+        if (!outcome.cancelled() && phase_ == Phase::Open) [[likely]] {
+            WokenList woken;
+            --handed_;
+            ++room_;
+            place_was_freed(woken);
+            unlock();
+            return;
+        }
+        if (settle(receiver, outcome.cancelled())) {
+            return;
+        }
+    }
+    if (outcome.cancelled()) {
+        throw_cancelled();
+    }
+    throw QueueShutDown();
+}
+
+/// The end of a get() that was cancelled, or of a queue that was shut down meanwhile: whether the item is its own.
+/// With the lock, which it drops.
+[[gnu::noinline]] bool QueueCore::settle(Receiver& receiver, bool cancelled) noexcept {
+    WokenList woken;
+    --handed_;
+    // A shutdown(immediate) since then has counted it among those it threw away.
+    const bool dropped = phase_ == Phase::Immediate;
+    if (cancelled && !dropped) {
+        QueueNode* node = receiver.node;
+        if (node == nullptr) {
+            node = &take_spare();
+            operations_.copy(operations_.item_of(*node), receiver.item);
+            node->sequence = receiver.sequence;
+        }
+        offer(*node, woken);
+    } else {
+        ++room_;
+        place_was_freed(woken);
+        end_if_exhausted(woken);
+    }
+    const auto destroy = operations_.destroy;
+    unlock();
+    woken.submit();  // first: an item's destructor may wait for one of them
+    if (dropped && receiver.node != nullptr) {
+        destroy(*receiver.node);
+    }
+    return !dropped && !cancelled;
 }
 
 // ---- items as nodes
@@ -397,76 +467,6 @@ void QueueCore::keep(QueueNode& node) noexcept {
 QueueNode& QueueCore::take_spare() noexcept {
     --spare_count_;
     return *std::exchange(spares_, spares_->next);
-}
-
-// ---- those who wait for an item
-
-/// Wins the first get() that waits: what is written into its Receiver is its own. With the lock.
-inline QueueCore::Receiver* QueueCore::wake_getter(WokenList& woken) noexcept {
-    std::uintptr_t getter = 0;
-    if (!getters_.wake_one(woken, &getter)) {
-        return nullptr;
-    }
-    auto& receiver = variable_at<Receiver>(getter);
-    receiver.received = true;
-    ++handed_;
-    return &receiver;
-}
-
-/// Waits for an item, as there is none. With the lock, which it drops.
-void QueueCore::receive(Receiver& receiver) {
-    if (exhausted()) [[unlikely]] {
-        unlock();
-        throw QueueShutDown();
-    }
-    const WaitOutcome outcome = getters_.wait(lock_, "Queue.get", this, address_of(receiver));
-    if (receiver.received) [[likely]] {
-        lock();
-        if (!outcome.cancelled() && phase_ == Phase::Open) [[likely]] {
-            WokenList woken;
-            --handed_;
-            ++room_;
-            place_was_freed(woken);
-            unlock();
-            return;
-        }
-        if (settle(receiver, outcome.cancelled())) {
-            return;
-        }
-    }
-    if (outcome.cancelled()) {
-        throw_cancelled();
-    }
-    throw QueueShutDown();
-}
-
-/// The end of a get() that was cancelled, or of a queue that was shut down meanwhile: whether the item is its own.
-/// With the lock, which it drops.
-bool QueueCore::settle(Receiver& receiver, bool cancelled) noexcept {
-    WokenList woken;
-    --handed_;
-    // A shutdown(immediate) since then has counted it among those it threw away.
-    const bool dropped = phase_ == Phase::Immediate;
-    if (cancelled && !dropped) {
-        QueueNode* node = receiver.node;
-        if (node == nullptr) {
-            node = &take_spare();
-            operations_.copy(operations_.item_of(*node), receiver.item);
-            node->sequence = receiver.sequence;
-        }
-        offer(*node, woken);
-    } else {
-        ++room_;
-        place_was_freed(woken);
-        end_if_exhausted(woken);
-    }
-    const auto destroy = operations_.destroy;
-    unlock();
-    woken.submit();  // first: an item's destructor may wait for one of them
-    if (dropped && receiver.node != nullptr) {
-        destroy(*receiver.node);
-    }
-    return !dropped && !cancelled;
 }
 
 // ---- the end

@@ -17,6 +17,7 @@ class QueueBlocks {
 public:
     struct Block {
         Block* next;
+        std::byte* end;  ///< of the items
     };
 
     QueueBlocks(std::size_t item_bytes, std::size_t item_alignment, std::ptrdiff_t maxsize) noexcept;
@@ -44,7 +45,10 @@ public:
     /// The next item; null when there is none.
     [[nodiscard]] const void* item_anyhow() noexcept;
     /// Opens the gates or shuts them. To be called again after what is done while they are shut.
-    void set_gates(bool put, bool get) noexcept;
+    void set_gates(bool put, bool get) noexcept {
+        put_end_ = put ? end_of(put_block_) : put_at_;
+        get_end_ = get ? end_of(get_block_) : get_at_;
+    }
 
     [[nodiscard]] bool empty() const noexcept { return get_at_ == put_at_; }
     /// Forgets all items.
@@ -63,8 +67,8 @@ private:
     [[nodiscard]] std::byte* begin_of(Block* block) const noexcept {
         return reinterpret_cast<std::byte*>(block) + offset_;
     }
-    [[nodiscard]] std::byte* end_of(Block* block) const noexcept {
-        return block != nullptr ? begin_of(block) + capacity_ * item_bytes_ : nullptr;
+    [[nodiscard]] static std::byte* end_of(const Block* block) noexcept {
+        return block != nullptr ? block->end : nullptr;
     }
     void count_to(std::byte* put_at) noexcept;
 
