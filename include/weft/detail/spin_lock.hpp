@@ -24,7 +24,7 @@ public:
     void unlock() noexcept { locked_.store(false, std::memory_order_release); }
 
 private:
-    /// Spins a little, then gives the core away: the holder may have been preempted.
+    /// Stays away for longer each time, then gives the core away.
     void lock_slow() noexcept;
 
     std::atomic<bool> locked_{false};
