@@ -4,6 +4,8 @@
 #include <weft/detail/queue_core.hpp>
 #include <weft/errors.hpp>
 
+#include "task/wait_inline.hpp"
+
 namespace weft::detail {
 namespace {
 
@@ -28,7 +30,7 @@ std::ptrdiff_t places_of(std::ptrdiff_t maxsize) noexcept {
 
 /// A get() that waits; on its stack.
 struct QueueCore::Receiver {
-    void* item;                // where a plain item is to be copied; null: it takes the node
+    void* item;  // where a plain item is to be copied; null: it takes the node
     QueueNode* node = nullptr;
     std::uint64_t sequence = 0;  // of the plain item
     bool received = false;
@@ -54,7 +56,7 @@ QueueCore::~QueueCore() {
 }
 
 /// Plain code of puts and gets goes on from here only with what is as simple as it thinks.
-void QueueCore::unlock() noexcept {
+[[gnu::always_inline]] inline void QueueCore::unlock() noexcept {
     blocks_.set_gates(phase_ == Phase::Open, !putters_wait_ && items_.size() == 0);
     lock_.unlock();
 }
@@ -72,6 +74,23 @@ bool QueueCore::exhausted() const noexcept {
 
 // ---- places
 
+/// Promises the place that somebody just left to the first put() that waits. With the lock.
+[[gnu::always_inline]] inline void QueueCore::place_was_freed(WokenList& woken) noexcept {
+    if (putters_wait_ && room_ > 0) {
+        promise_place(woken);
+    }
+}
+
+void QueueCore::promise_place(WokenList& woken) noexcept {
+    std::uintptr_t putter = 0;
+    if (putters_.wake_inline(woken, &putter)) {
+        variable_at<bool>(putter) = true;
+        ++promised_;
+        --room_;
+    }
+    putters_wait_ = !putters_.empty();
+}
+
 bool QueueCore::try_reserve() {
     lock();
     if (phase_ != Phase::Open) {
@@ -87,12 +106,12 @@ bool QueueCore::try_reserve() {
     return reserved;
 }
 
-inline void QueueCore::wait_in_line() {
+[[gnu::always_inline]] inline void QueueCore::wait_in_line() {
     bool place_promised = false;
     putters_wait_ = true;
     blocks_.set_gates(true, false);
     const WaitOutcome outcome =
-        putters_.wait(lock_, "Queue.put", this, address_of(place_promised));
+        putters_.wait_inline(lock_, "Queue.put", this, address_of(place_promised));
     if (place_promised) {
         lock();
         --promised_;
@@ -111,7 +130,7 @@ inline void QueueCore::wait_in_line() {
 }
 
 /// Waits for a free place. With the lock; throws without it.
-inline void QueueCore::wait_for_place() {
+[[gnu::always_inline]] inline void QueueCore::wait_for_place() {
     if (phase_ != Phase::Open) [[unlikely]] {
         unlock();
         throw QueueShutDown();
@@ -139,27 +158,13 @@ void QueueCore::unreserve() noexcept {
     unlock();
 }
 
-/// Promises the place that somebody just left to the first put() that waits. With the lock.
-void QueueCore::place_was_freed(WokenList& woken) noexcept {
-    if (!putters_wait_ || room_ <= 0) {
-        return;
-    }
-    std::uintptr_t putter = 0;
-    putters_wait_ = putters_.wake_one(woken, &putter);
-    if (putters_wait_) {
-        variable_at<bool>(putter) = true;
-        ++promised_;
-        --room_;
-        putters_wait_ = !putters_.empty();
-    }
-}
-
 // ---- those who wait for an item
 
 /// Wins the first get() that waits: what is written into its Receiver is its own. With the lock.
-inline QueueCore::Receiver* QueueCore::wake_getter(WokenList& woken) noexcept {
+[[gnu::always_inline]] inline QueueCore::Receiver* QueueCore::wake_getter(WokenList& woken
+) noexcept {
     std::uintptr_t getter = 0;
-    if (!getters_.wake_one(woken, &getter)) {
+    if (!getters_.wake_inline(woken, &getter)) {
         return nullptr;
     }
     auto& receiver = variable_at<Receiver>(getter);
@@ -169,20 +174,19 @@ inline QueueCore::Receiver* QueueCore::wake_getter(WokenList& woken) noexcept {
 }
 
 /// Waits for an item, as there is none. With the lock, which it drops.
-inline void QueueCore::receive(Receiver& receiver) {
-    if (exhausted()) [[unlikely]] {
+[[gnu::always_inline]] inline void QueueCore::receive(Receiver& receiver) {
+    if (phase_ != Phase::Open && exhausted()) [[unlikely]] {
         unlock();
         throw QueueShutDown();
     }
-    const WaitOutcome outcome = getters_.wait(lock_, "Queue.get", this, address_of(receiver));
+    const WaitOutcome outcome =
+        getters_.wait_inline(lock_, "Queue.get", this, address_of(receiver));
     if (receiver.received) [[likely]] {
         lock();
-        if (!outcome.cancelled() && phase_ == Phase::Open) [[likely]] {
-            WokenList woken;
+        if (outcome.ok() && phase_ == Phase::Open && !putters_wait_) [[likely]] {
             --handed_;
             ++room_;
-            place_was_freed(woken);
-            unlock();
+            lock_.unlock();
             return;
         }
         if (settle(receiver, outcome.cancelled())) {
@@ -195,8 +199,8 @@ inline void QueueCore::receive(Receiver& receiver) {
     throw QueueShutDown();
 }
 
-/// The end of a get() that was cancelled, or of a queue that was shut down meanwhile: whether the item is its own.
-/// With the lock, which it drops.
+/// The end of a get() that waited, where there is more to it: whether the item is its own. With the
+/// lock, which it drops.
 [[gnu::noinline]] bool QueueCore::settle(Receiver& receiver, bool cancelled) noexcept {
     WokenList woken;
     --handed_;
@@ -330,11 +334,31 @@ bool QueueCore::try_put_locked(const void* item) {
 }
 
 /// With the lock, which it drops.
-void QueueCore::put_in_place(const void* item) {
-    WokenList woken;
+[[gnu::always_inline]] inline void QueueCore::put_in_place(const void* item) {
     --room_;
+    if (spare_count_ > handed_) [[likely]] {
+        WokenList woken;
+        if (Receiver* const getter = wake_getter(woken)) {
+            hand(*getter, item);
+            lock_.unlock();
+            woken.submit_inline();
+            return;
+        }
+    }
+    put_behind(item);
+}
+
+inline void QueueCore::hand(Receiver& getter, const void* item) noexcept {
+    operations_.copy(getter.item, item);
+    getter.sequence = next_sequence_++;
+    ++unfinished_;
+}
+
+/// Where nobody waits for an item, or memory is needed first.
+void QueueCore::put_behind(const void* item) {
+    WokenList woken;
     for (;;) {
-        const Missing missing = try_put_in_place(item, woken);
+        const Missing missing = try_put_behind(item, woken);
         if (missing == Missing::Nothing) [[likely]] {
             break;
         }
@@ -347,14 +371,12 @@ void QueueCore::put_in_place(const void* item) {
     unlock();
 }
 
-inline QueueCore::Missing QueueCore::try_put_in_place(const void* item, WokenList& woken) noexcept {
+inline QueueCore::Missing QueueCore::try_put_behind(const void* item, WokenList& woken) noexcept {
     if (spare_count_ <= handed_ && !(in_blocks_ && getters_.empty())) [[unlikely]] {
         return Missing::Node;
     }
     if (Receiver* const getter = wake_getter(woken)) {
-        operations_.copy(getter->item, item);
-        getter->sequence = next_sequence_++;
-        ++unfinished_;
+        hand(*getter, item);
         return Missing::Nothing;
     }
     if (in_blocks_) {
@@ -401,21 +423,16 @@ void QueueCore::make_memory(Missing missing, const void* item) {
 }
 
 void QueueCore::get_locked(void* item) {
-    {
-        WokenList woken;
-        if (take_item(item, woken)) {
-            unlock_after_get();
-            return;
-        }
+    if (!blocks_.empty() || items_.size() != 0) {
+        static_cast<void>(take_and_unlock(item));
+        return;
     }
     Receiver receiver{.item = item};
     receive(receiver);
 }
 
 bool QueueCore::try_get_locked(void* item) {
-    WokenList woken;
-    if (take_item(item, woken)) {
-        unlock_after_get();
+    if (take_and_unlock(item)) {
         return true;
     }
     const bool ended = exhausted();
@@ -426,9 +443,9 @@ bool QueueCore::try_get_locked(void* item) {
     return false;
 }
 
-/// False when there is none. With the lock.
-inline bool QueueCore::take_item(void* item, WokenList& woken) noexcept {
-    if (items_.size() != 0) [[unlikely]] {
+/// With the lock, which it drops; false when there is no item, and then it keeps it.
+bool QueueCore::take_and_unlock(void* item) noexcept {
+    if (items_.size() != 0) {
         QueueNode& node = *items_.pop();
         operations_.copy(item, operations_.item_of(node));
         keep(node);
@@ -438,14 +455,10 @@ inline bool QueueCore::take_item(void* item, WokenList& woken) noexcept {
     } else {
         return false;
     }
+    WokenList woken;
     ++room_;
     place_was_freed(woken);
-    return true;
-}
-
-void QueueCore::unlock_after_get() noexcept {
-    QueueNode* const node =
-        spare_count_ > std::max(kMostSpares, handed_) ? &take_spare() : nullptr;
+    QueueNode* const node = spare_count_ > std::max(kMostSpares, handed_) ? &take_spare() : nullptr;
     QueueBlocks::Block* const block = blocks_.take_surplus();
     const QueueOperations& operations = operations_;
     unlock();
@@ -455,6 +468,7 @@ void QueueCore::unlock_after_get() noexcept {
     if (block != nullptr) [[unlikely]] {
         QueueBlocks::free_block(block, operations.alignment);
     }
+    return true;
 }
 
 /// Keeps a node that a plain item was copied out of. With the lock.

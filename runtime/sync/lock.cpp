@@ -1,16 +1,21 @@
 #include <weft/errors.hpp>
 #include <weft/lock.hpp>
 
+#include "task/wait_inline.hpp"
+
 namespace weft {
 
-void Lock::acquire_slow() {
-    wait_for_turn();
-    if (detail::holders_are_watched()) {
-        detail::note_owned(this);
-    }
+/// Gives the lock to the first live waiter. False when there is none: it is Held then, so that
+/// release() can end without the queue.
+[[gnu::always_inline]] inline bool Lock::hand_over(detail::WokenList& woken) noexcept {
+    waiters_.lock();
+    const bool taken = waiters_.wake_inline(woken);
+    state_.store(taken ? State::HandedOver : State::Held, std::memory_order_relaxed);
+    waiters_.unlock();
+    return taken;
 }
 
-void Lock::wait_for_turn() {
+[[gnu::always_inline]] inline void Lock::wait_for_turn() {
     waiters_.lock();
     State state = state_.load(std::memory_order_relaxed);
     while (state == State::Free || state == State::Held) {
@@ -26,7 +31,7 @@ void Lock::wait_for_turn() {
             break;
         }
     }
-    const detail::WaitOutcome outcome = waiters_.wait("Lock.acquire", this);
+    const detail::WaitOutcome outcome = waiters_.wait_inline("Lock.acquire", this);
     if (outcome.ok()) {
         // Only the one it was handed to may do this, so no RMW is needed. Others may have queued.
         state_.store(State::Contended, std::memory_order_relaxed);
@@ -40,9 +45,17 @@ void Lock::wait_for_turn() {
     detail::throw_cancelled();
 }
 
+void Lock::acquire_slow() {
+    wait_for_turn();
+    if (detail::holders_are_watched()) {
+        detail::note_owned(this);
+    }
+}
+
 void Lock::release_slow() {
     detail::WokenList woken;
     release_to(woken);
+    woken.submit_inline();
 }
 
 void Lock::release_to(detail::WokenList& woken) {
@@ -58,16 +71,6 @@ void Lock::release_to(detail::WokenList& woken) {
         }
         // Somebody has queued since.
     }
-}
-
-/// Gives the lock to the first live waiter. False when there is none: it is Held then, so that
-/// release() can end without the queue.
-bool Lock::hand_over(detail::WokenList& woken) noexcept {
-    waiters_.lock();
-    const bool taken = waiters_.wake_one(woken);
-    state_.store(taken ? State::HandedOver : State::Held, std::memory_order_relaxed);
-    waiters_.unlock();
-    return taken;
 }
 
 }  // namespace weft

@@ -2,6 +2,8 @@
 #include <weft/errors.hpp>
 #include <weft/semaphore.hpp>
 
+#include "task/wait_inline.hpp"
+
 namespace weft {
 
 Semaphore::Semaphore(std::ptrdiff_t value, std::ptrdiff_t bound) : value_(value), bound_(bound) {
@@ -12,14 +14,7 @@ Semaphore::Semaphore(std::ptrdiff_t value, std::ptrdiff_t bound) : value_(value)
     }
 }
 
-void Semaphore::acquire_slow() {
-    wait_for_permit();
-    if (detail::holders_are_watched()) {
-        detail::note_taken(this);
-    }
-}
-
-void Semaphore::wait_for_permit() {
+[[gnu::always_inline]] inline void Semaphore::wait_for_permit() {
     waiters_.lock();
     std::ptrdiff_t value = value_.load(std::memory_order_relaxed);
     while (value != kContended) {
@@ -35,7 +30,7 @@ void Semaphore::wait_for_permit() {
             break;
         }
     }
-    const detail::WaitOutcome outcome = waiters_.wait("Semaphore.acquire", this);
+    const detail::WaitOutcome outcome = waiters_.wait_inline("Semaphore.acquire", this);
     if (outcome.ok()) {
         return;
     }
@@ -43,6 +38,13 @@ void Semaphore::wait_for_permit() {
         give_back(1);
     }
     detail::throw_cancelled();
+}
+
+void Semaphore::acquire_slow() {
+    wait_for_permit();
+    if (detail::holders_are_watched()) {
+        detail::note_taken(this);
+    }
 }
 
 void Semaphore::release_slow(std::ptrdiff_t count) {
@@ -63,7 +65,7 @@ void Semaphore::release_slow(std::ptrdiff_t count) {
                 " permits was released more often than it was acquired"
             );
         }
-        while (contended && count > 0 && waiters_.wake_one(woken)) {
+        while (contended && count > 0 && waiters_.wake_inline(woken)) {
             --count;
         }
         if (contended && count > 0) {

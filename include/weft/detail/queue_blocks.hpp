@@ -20,7 +20,9 @@ public:
         std::byte* end;  ///< of the items
     };
 
-    QueueBlocks(std::size_t item_bytes, std::size_t item_alignment, std::ptrdiff_t maxsize) noexcept;
+    QueueBlocks(
+        std::size_t item_bytes, std::size_t item_alignment, std::ptrdiff_t maxsize
+    ) noexcept;
     QueueBlocks(const QueueBlocks&) = delete;
     QueueBlocks& operator=(const QueueBlocks&) = delete;
     ~QueueBlocks();

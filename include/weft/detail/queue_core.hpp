@@ -121,16 +121,21 @@ private:
 
     void lock() noexcept { lock_.lock(); }
     void unlock() noexcept;
-    void unlock_after_get() noexcept;
     [[nodiscard]] std::ptrdiff_t items() const noexcept;
     [[nodiscard]] bool exhausted() const noexcept;
 
     void wait_for_place();
     void wait_in_line();
+    void place_was_freed(WokenList& woken) noexcept;
+    void promise_place(WokenList& woken) noexcept;
+
     void put_in_place(const void* item);
-    [[nodiscard]] Missing try_put_in_place(const void* item, WokenList& woken) noexcept;
+    void hand(Receiver& getter, const void* item) noexcept;
+    void put_behind(const void* item);
+    [[nodiscard]] Missing try_put_behind(const void* item, WokenList& woken) noexcept;
     void make_memory(Missing missing, const void* item);
-    [[nodiscard]] bool take_item(void* item, WokenList& woken) noexcept;
+    [[nodiscard]] bool take_and_unlock(void* item) noexcept;
+
     void receive(Receiver& receiver);
     [[nodiscard]] bool settle(Receiver& receiver, bool cancelled) noexcept;
     [[nodiscard]] Receiver* wake_getter(WokenList& woken) noexcept;
@@ -138,7 +143,6 @@ private:
     [[nodiscard]] QueueNode* pop(WokenList& woken) noexcept;
     void keep(QueueNode& node) noexcept;
     [[nodiscard]] QueueNode& take_spare() noexcept;
-    void place_was_freed(WokenList& woken) noexcept;
     void end_if_exhausted(WokenList& woken) noexcept;
     void discount(std::size_t count, WokenList& woken) noexcept;
 
@@ -158,7 +162,8 @@ private:
     std::ptrdiff_t promised_ = 0;  // a put() that was asleep and has not gone on yet
     std::ptrdiff_t making_ = 0;    // a put that makes its node, or a block
     std::ptrdiff_t handed_ = 0;    // an item on its way to a get() that was asleep
-    std::size_t unfinished_ = 0;   // put, and no task_done() yet; those that blocks_ has not counted are missing
+    std::size_t unfinished_ =
+        0;  // put, and no task_done() yet; those that blocks_ has not counted are missing
     std::uint64_t next_sequence_ = 0;
     QueueNode* spares_ = nullptr;     // empty nodes for plain items
     std::ptrdiff_t spare_count_ = 0;  // no less than handed_: each may have to come back in one

@@ -57,10 +57,15 @@ public:
 
     /// Lets all of them run, in the order they were added.
     void submit() noexcept;
+    /// The same; inlined, by whoever includes task/wait_inline.hpp.
+    void submit_inline() noexcept;
     [[nodiscard]] bool empty() const noexcept { return tasks_ == nullptr && threads_ == nullptr; }
 
 private:
     friend class WaitList;
+    void add(TaskState& task) noexcept;
+    void add(ThreadParker& thread) noexcept;
+
     TaskState* tasks_ = nullptr;
     TaskState* last_task_ = nullptr;
     ThreadParker* threads_ = nullptr;
@@ -99,18 +104,28 @@ public:
 
     /// Wins the oldest sleeper and takes it out; false when there is none. `argument`, if given,
     /// receives the sleeper's argument.
-    bool wake_one(WokenList& woken, std::uintptr_t* argument = nullptr) noexcept {
-        return head_ != nullptr && wake_first(woken, argument);
-    }
+    bool wake_one(WokenList& woken, std::uintptr_t* argument = nullptr) noexcept;
     /// Wins all of them.
     void wake_all(WokenList& woken) noexcept;
+
+    /// The same as wait() and wake_one(); inlined, by whoever includes task/wait_inline.hpp.
+    WaitOutcome wait_inline(
+        SpinLock& lock,
+        const char* what,
+        const void* object,
+        std::uintptr_t argument = 0,
+        WokenList* woken = nullptr
+    );
+    bool wake_inline(WokenList& woken, std::uintptr_t* argument = nullptr) noexcept;
 
 private:
     void link(WaitNode& node) noexcept;
     void unlink(WaitNode& node) noexcept;
     void leave(SpinLock& lock, WaitNode& node) noexcept;
-    bool wake_first(WokenList& woken, std::uintptr_t* argument) noexcept;
-    WaitOutcome wait_as_thread(SpinLock& lock, WaitNode& node, WokenList* woken);
+    WaitOutcome wait_cancelled(SpinLock& lock, WokenList* woken);
+    WaitOutcome wait_as_thread(
+        SpinLock& lock, const char* what, std::uintptr_t argument, WokenList* woken
+    );
 
     WaitNode* head_ = nullptr;
     WaitNode* tail_ = nullptr;
@@ -138,6 +153,13 @@ public:
         return list_.wake_one(woken, argument);
     }
     void wake_all(WokenList& woken) noexcept { list_.wake_all(woken); }
+    WaitOutcome wait_inline(
+        const char* what,
+        const void* object,
+        std::uintptr_t argument = 0,
+        WokenList* woken = nullptr
+    );
+    bool wake_inline(WokenList& woken, std::uintptr_t* argument = nullptr) noexcept;
 
 private:
     SpinLock lock_;
