@@ -8,7 +8,7 @@
 #include "model/checker.hpp"
 #include "task/sleep_word.hpp"
 
-/// What tasks wait in: runtime/task/{park,wait_queue}.cpp, include/weft/detail/spin_lock.hpp, and
+/// What tasks wait in: runtime/task/{wait_inline.hpp,wait_queue.cpp}, include/weft/detail/spin_lock.hpp, and
 /// runtime/sync/{event,semaphore}.cpp with their headers, over the real SleepWord. Models, as the code
 /// itself is public (atomics and all) or stands on carriers and stacks; functions have the names of
 /// those they follow.
@@ -141,7 +141,7 @@ public:
     [[nodiscard]] bool empty() const { return head_ == nullptr; }
 
 private:
-    /// park_commit, with unlock_queue to publish.
+    /// Publishing::commit.
     void commit(ModelSleeper& task, std::uint64_t epoch) {
         if (bug_ == WaitBug::OpenAfterUnlock) {
             unlock();
