@@ -6,7 +6,6 @@
 #include <new>
 #include <utility>
 
-#include "base/atomic.hpp"
 #include "base/large_block.hpp"
 #include "base/never_destroyed.hpp"
 
@@ -36,11 +35,10 @@ void foresee(const TaskState& record) noexcept {
 
 }  // namespace
 
-// Edge: make's release store of `made` -> RecordWalk::enter's acquire: the records below it are there.
 struct RecordPool::Slab {
     TaskState* records = nullptr;  // no two share a cache line
     std::size_t capacity = 0;
-    Atomic<std::size_t> made{0};  // written with the mutex
+    std::size_t made = 0;  // with the mutex
     Slab* next = nullptr;
 };
 
@@ -97,16 +95,15 @@ struct RecordPool::Shelf {
 
     /// A new record; nullptr without memory.
     [[nodiscard]] TaskState* make() noexcept {
-        if ((slabs == nullptr || slabs->made.load(relaxed) == slabs->capacity) && !add_slab()) {
+        if ((slabs == nullptr || slabs->made == slabs->capacity) && !add_slab()) {
             return nullptr;
         }
-        const std::size_t made = slabs->made.load(relaxed);
-        TaskState* const place = slabs->records + made;
-        if (made % kPopulated == 0 && slabs->capacity >= kPopulated) {
+        TaskState* const place = slabs->records + slabs->made;
+        if (slabs->made % kPopulated == 0 && slabs->capacity >= kPopulated) {
             populate_block(place, kPopulated * kRecordBytes);
         }
         auto* const record = new (place) TaskState;
-        slabs->made.store(made + 1, release);  // made
+        ++slabs->made;
         return record;
     }
     [[nodiscard]] bool add_slab() noexcept {
@@ -195,17 +192,19 @@ void RecordPool::give_crate(std::span<TaskState* const, kCrate> records) noexcep
 RecordWalk::RecordWalk() noexcept {
     RecordPool::Shelf& shelf = RecordPool::shared().shelf();
     const std::lock_guard lock(shelf.mutex);
-    enter(shelf.slabs);
+    slab_ = shelf.slabs;
+    made_ = slab_ != nullptr ? slab_->made : 0;
 }
 
-void RecordWalk::enter(RecordPool::Slab* slab) noexcept {
-    slab_ = slab;
-    made_ = slab == nullptr ? 0 : slab->made.load(acquire);  // made
+/// Only the newest slab has records that were not made yet, and the walk begins there.
+void RecordWalk::leave_slab() noexcept {
+    slab_ = slab_->next;
+    made_ = slab_ != nullptr ? slab_->capacity : 0;
     at_ = 0;
 }
 
 detail::Ref<detail::FutureState> RecordWalk::next() noexcept {
-    for (; slab_ != nullptr; enter(slab_->next)) {
+    for (; slab_ != nullptr; leave_slab()) {
         while (at_ < made_) {
             constexpr std::size_t kAhead = 16;
             if (at_ + kAhead < made_) {

@@ -53,7 +53,7 @@ public:
     [[nodiscard]] detail::Ref<detail::FutureState> next() noexcept;
 
 private:
-    void enter(RecordPool::Slab* slab) noexcept;
+    void leave_slab() noexcept;
 
     RecordPool::Slab* slab_ = nullptr;
     std::size_t made_ = 0;  // of its records
