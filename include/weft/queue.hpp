@@ -270,9 +270,15 @@ private:
                 }
             }
         } place{&core_};
-        Item* const node = new Item(std::forward<U>(item));
-        place.core = nullptr;
-        core_.deliver(*node);
+        if constexpr (kPlain) {
+            const T plain(std::forward<U>(item));
+            place.core = nullptr;  // from here on the core gives it back
+            core_.put_reserved(std::addressof(plain));
+        } else {
+            Item* const node = new Item(std::forward<U>(item));
+            place.core = nullptr;
+            core_.deliver(*node);
+        }
     }
 
     template <class Result>

@@ -315,6 +315,32 @@ void QueueCore::offer(QueueNode& node, WokenList& woken) noexcept {
 
 // ---- plain items
 
+/// With the lock, which it drops.
+[[gnu::always_inline]] inline void QueueCore::put_in_place(const void* item) {
+    --room_;
+    if (spare_count_ > handed_) [[likely]] {
+        WokenList woken;
+        if (Receiver* const getter = wake_getter(woken)) {
+            hand(*getter, item);
+            lock_.unlock();
+            woken.submit_inline();
+            return;
+        }
+    }
+    put_behind(item);
+}
+
+void QueueCore::put_reserved(const void* item) {
+    lock();
+    --making_;
+    ++room_;
+    if (phase_ == Phase::Immediate) {
+        unlock();  // put just before the shutdown, and thrown away by it
+        return;
+    }
+    put_in_place(item);
+}
+
 void QueueCore::put_locked(const void* item) {
     wait_for_place();
     put_in_place(item);
@@ -331,21 +357,6 @@ bool QueueCore::try_put_locked(const void* item) {
     }
     put_in_place(item);
     return true;
-}
-
-/// With the lock, which it drops.
-[[gnu::always_inline]] inline void QueueCore::put_in_place(const void* item) {
-    --room_;
-    if (spare_count_ > handed_) [[likely]] {
-        WokenList woken;
-        if (Receiver* const getter = wake_getter(woken)) {
-            hand(*getter, item);
-            lock_.unlock();
-            woken.submit_inline();
-            return;
-        }
-    }
-    put_behind(item);
 }
 
 inline void QueueCore::hand(Receiver& getter, const void* item) noexcept {

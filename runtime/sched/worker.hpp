@@ -149,6 +149,7 @@ private:
     [[nodiscard]] bool take_waiting(TaskState& task) noexcept;
     void take_ring_back() noexcept;
     [[nodiscard]] bool turn_can_wait() noexcept;
+    void leave_something() noexcept;
     void publish_batch() noexcept;
     void submit_from_outside(TaskState& task) noexcept;
     void give_stealable_away() noexcept;
@@ -190,7 +191,7 @@ private:
     void nap() noexcept;
     void sleep_in_reactor(Nanos longest) noexcept;
     [[nodiscard]] bool has_stacks_to_tidy() const noexcept;
-    [[nodiscard]] Nanos tidy_stacks() noexcept;
+    void tidy_stacks() noexcept;
     void sleep_in_virtual_time(Nanos longest) noexcept;
     [[nodiscard]] int wait_in_reactor(Nanos longest) noexcept;
     void note_quiet() noexcept;
@@ -271,6 +272,7 @@ private:
     bool searching_ = false;
     bool owes_look_ = false;     // gave a search up unfinished; looks, or has another look
     bool chosen_ = false;        // awake because a submitter chose this worker
+    Nanos tidy_at_ = 0;          // when stacks.tidy() may have something to do again
     Nanos nap_ = 0;              // > 0: chosen in vain lately; sleeps unannounced for so long
     std::uint32_t traffic_ = 0;  // of the others, when the nap began
 

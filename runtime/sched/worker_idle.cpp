@@ -16,6 +16,7 @@ constexpr Nanos kMicro = 1'000;
 constexpr Nanos kStackRetry = 10'000 * kMicro;
 // For how long memory is given back before the loop looks at everything else: a step takes 20 us to 2 ms.
 constexpr Nanos kTidying = 300 * kMicro;
+constexpr Nanos kLongestStep = 2'000 * kMicro;
 
 }  // namespace
 
@@ -61,6 +62,7 @@ void Worker::push_simulated(const TaskState& task) noexcept {
 }
 
 void Worker::idle() noexcept {
+    tidy_stacks();
     if (scheduler_.stealable_seen()) {
         const bool was_chosen = std::exchange(chosen_, false);
         if (TaskState* const task = search(); task != nullptr) {
@@ -260,13 +262,15 @@ std::uint32_t Worker::traffic() noexcept {
 }
 
 void Worker::sleep_in_reactor(Nanos longest) noexcept {
-    longest = std::min(longest, tidy_stacks());
     // relaxed: what came with a message that was drained in this turn is seen here by way of the
     // mailbox; what comes later makes try_park fail.
     if (stopping_.load(relaxed) || !mailbox_.try_park()) {
         return;
     }
     longest = std::min(longest, longest_sleep_);
+    if (has_stacks_to_tidy()) {
+        longest = std::min(longest, std::max<Nanos>(tidy_at_ - clock_.now(), 0));
+    }
     if (!set_aside_.empty()) {
         longest = std::min(longest, kStackRetry);
     }
@@ -295,16 +299,21 @@ bool Worker::has_stacks_to_tidy() const noexcept {
            simulation_ == nullptr;
 }
 
-/// Gives some of it back. Returns how long the loop may sleep until there may be more to do.
-Nanos Worker::tidy_stacks() noexcept {
-    if (!has_stacks_to_tidy()) {
-        return kNever;
+/// Gives some of it back, unless others rely on this worker to look for work, or it has something else to do.
+void Worker::tidy_stacks() noexcept {
+    if (!has_stacks_to_tidy() || searching_ || owes_look_ || nap_ > 0) {
+        return;
     }
     const Nanos begun = clock_.now();
-    for (Nanos now = begun;; now = clock_.now()) {
+    for (Nanos now = begun; now - begun < kTidying; now = clock_.now()) {
+        if (!mailbox_.looks_empty() || stopping_.load(relaxed) ||
+            (!timers_.none() && timers_.next() - now < kLongestStep)) {
+            return;
+        }
         const Nanos rest = stacks.tidy(now);
-        if (rest > 0 || !mailbox_.looks_empty() || now - begun > kTidying) {
-            return rest;
+        tidy_at_ = rest == kNever ? kNever : now + rest;
+        if (rest > 0) {
+            return;
         }
     }
 }

@@ -279,10 +279,20 @@ bool Worker::take_waiting(TaskState& task) noexcept {
     return reserve_.take_this(task);
 }
 
+/// Thieves may have been here, and one who awaits child after child comes by nowhere else.
+inline void Worker::leave_something() noexcept {
+    if (!reserve_.looks_empty() && shared_ &&
+        2 * ring_.size() < static_cast<std::size_t>(policy_.public_at_least)) [[unlikely]] {
+        publish();
+        scheduler_.notify(this);
+    }
+}
+
 bool Worker::take_for_call(TaskState& task, bool may_call) noexcept {
     if (in_place_ && may_call && runs_until_turn_ > 0 && slot_.take_this(task, shared_))
         [[likely]] {
         --runs_until_turn_;
+        leave_something();
         if (task.fresh()) [[likely]] {
             return true;
         }
@@ -299,12 +309,7 @@ bool Worker::take_for_call(TaskState& task, bool may_call) noexcept {
     if (!take_waiting(task)) {
         return false;
     }
-    if (shared_ && 2 * ring_.size() < static_cast<std::size_t>(policy_.public_at_least) &&
-        !reserve_.looks_empty()) [[unlikely]] {
-        publish(
-        );  // thieves have been here, and one who awaits child after child comes by nowhere else
-        scheduler_.notify(this);
-    }
+    leave_something();
     --runs_until_turn_;
     if (may_call && task.fresh()) [[likely]] {  // only now is it this worker's to look at
         return true;

@@ -1,5 +1,6 @@
 #include <algorithm>
-#include <charconv>
+#include <cstdint>
+#include <cstdlib>
 #include <limits>
 #include <optional>
 #include <set>
@@ -28,15 +29,16 @@ constexpr std::uint64_t kMostThings = 16'384;
 std::uint64_t count_things(const std::string& description) {
     std::uint64_t product = 1;
     int depth = 0;
+    bool begins = true;  // a number may stand here: alone, or behind its name
     for (std::size_t at = 0; at < description.size() && product <= kMostThings; ++at) {
-        depth += description[at] == '(' ? 1 : description[at] == ')' ? -1 : 0;
-        if (depth == 0 && description[at] == ':') {
-            std::uint64_t count = 0;
-            std::from_chars(
-                description.data() + at + 1, description.data() + description.size(), count
-            );
+        const char here = description[at];
+        depth += here == '(' || here == '[' ? 1 : here == ')' || here == ']' ? -1 : 0;
+        if (depth == 0 && begins && here >= '0' && here <= '9') {
+            // As hwloc reads it: 0x10 is 16.
+            const std::uint64_t count = std::strtoull(description.c_str() + at, nullptr, 0);
             product *= std::clamp<std::uint64_t>(count, 1, kMostThings + 1);
         }
+        begins = here == ':' || here == ' ';
     }
     return product;
 }

@@ -7,6 +7,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <random>
 #include <stdexcept>
 #include <thread>
@@ -187,6 +188,47 @@ TEST_P(OnEveryRuntime, QueueCountsItemsPutInAnyWay) {
         queue.task_done();
         await(joiner);
         EXPECT_THROW(queue.task_done(), ValueError);
+    });
+}
+
+// Goal: a plain item that is made of something else stands in line like any other, whoever waits.
+TEST_P(OnEveryRuntime, QueueKeepsTheOrderOfItemsMadeOfOthers) {
+    run([] {
+        static_assert(std::is_trivially_copyable_v<std::optional<int>>);
+        auto engine = random_engine();
+        for (const int maxsize : {0, 1, 3, 40}) {
+            Queue<std::optional<int>> queue(maxsize);
+            std::deque<std::optional<int>> expected;
+            for (int step = 0; step < 500; ++step) {
+                const std::optional<int> item =
+                    engine() % 2 == 0 ? std::optional<int>(step) : std::nullopt;
+                if (engine() % 3 == 0) {
+                    EXPECT_EQ(queue.empty(), expected.empty());
+                    if (!expected.empty()) {
+                        EXPECT_EQ(queue.get(), expected.front());
+                        expected.pop_front();
+                    }
+                } else if (item ? queue.try_put(item) : queue.try_put(std::nullopt)) {
+                    expected.push_back(item);
+                } else {
+                    EXPECT_EQ(expected.size(), static_cast<std::size_t>(maxsize));
+                }
+            }
+        }
+        Queue<std::optional<int>> queue(2);
+        const auto putter = create_task([&] {
+            for (int i = 0; i < 50; ++i) {
+                queue.put(i);  // made of an int
+                queue.put(std::nullopt);
+                queue.put(std::optional<int>(-i));
+            }
+        });
+        for (int i = 0; i < 50; ++i) {
+            EXPECT_EQ(queue.get(), i);
+            EXPECT_EQ(queue.get(), std::nullopt);
+            EXPECT_EQ(queue.get(), -i);
+        }
+        await(putter);
     });
 }
 

@@ -628,5 +628,26 @@ TEST_P(OnEveryRuntime, TaskOfManyHandles) {
     EXPECT_EQ(alive.load(), 0);
 }
 
+// Goal: references that are taken without having one, as those of snapshots of all tasks are, may be as many.
+TEST_P(OnEveryRuntime, TaskInManySnapshots) {
+    constexpr int kSnapshots = 200'000;
+    run([&] {
+        const Future<void> go;
+        const auto task = spawn([&] { await(go); });
+        detail::FutureState& state = *task.state();
+        for (int i = 0; i < kSnapshots; ++i) {
+            ASSERT_TRUE(state.try_add_ref());
+        }
+        EXPECT_FALSE(task.done());
+        go.set_result();
+        await(task);
+        EXPECT_TRUE(task.done());
+        for (int i = 0; i < kSnapshots; ++i) {
+            state.release();
+        }
+        EXPECT_TRUE(state.sole_owner());
+    });
+}
+
 }  // namespace
 }  // namespace weft::test

@@ -249,6 +249,9 @@ TEST_F(SimulatedMachine, RefusesWhatTheMachineHasNot) {
     EXPECT_NE(complaint_about(machine("")).find("hwloc"), std::string::npos);
     EXPECT_NE(complaint_about(machine("core:2 pu:2", 5)).find(": 4"), std::string::npos);
     EXPECT_NE(complaint_about(machine("core:2 pu:2", -1)).find("-1"), std::string::npos);
+    for (const char* const huge : {"core:1000000", "1000 1000", "pack:0x400 core:0x400 pu:1"}) {
+        EXPECT_NE(complaint_about(machine(huge)).find("too many"), std::string::npos) << huge;
+    }
 }
 
 // Goal: a program that gets nowhere ends, with a name for it.

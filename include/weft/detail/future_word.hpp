@@ -68,6 +68,9 @@ public:
             if (word_.compare_exchange_weak(
                     word, word + 1, std::memory_order_acq_rel, std::memory_order_relaxed
                 )) {
+                if ((word & kReferences) >= kMany) [[unlikely]] {
+                    lend();
+                }
                 return true;
             }
         }

@@ -51,7 +51,7 @@ public:
     QueueCore& operator=(const QueueCore&) = delete;
     ~QueueCore();
 
-    // ---- items that are not plain
+    // ---- items that are not plain; the first three also for those that are
 
     /// Waits for a free place. Throws QueueShutDown, CancelledError.
     void reserve();
@@ -87,6 +87,9 @@ public:
     void put_locked(const void* item);
     /// The same without waiting; false when there is no free place.
     [[nodiscard]] bool try_put_locked(const void* item);
+    /// Puts an item in the place that was reserved, where making it took code of the user's. Throws
+    /// std::bad_alloc, and then the place is free again.
+    void put_reserved(const void* item);
 
     /// Takes the lock. The next item, to be followed by item_taken(); null when it is not as simple
     /// as that: then by get_locked() or try_get_locked().
