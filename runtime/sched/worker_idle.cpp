@@ -1,3 +1,5 @@
+#include <sched.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <utility>
@@ -72,6 +74,11 @@ void Worker::idle() noexcept {
         }
         if (was_chosen) {
             nap_longer();
+        }
+        if (!scheduler_.inbox().looks_empty()) {
+            // Somebody is in the middle of putting something in, and may need this very core to go on: a
+            // loop of real-time priority would never let it.
+            ::sched_yield();
         }
     }
     park();
