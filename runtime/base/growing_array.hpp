@@ -83,7 +83,7 @@ private:
     void free_blocks(std::size_t keep) noexcept {
         while (blocks_used_ > keep) {
             --blocks_used_;
-            free_block(blocks_[blocks_used_], bytes_of(blocks_used_), is_huge(blocks_used_));
+            free_block(blocks_[blocks_used_], is_huge(blocks_used_));
         }
     }
 

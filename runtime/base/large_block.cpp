@@ -29,8 +29,8 @@ void* allocate_block(std::size_t bytes, bool huge) noexcept {
     return block;
 }
 
-void free_block(void* block, std::size_t bytes, bool huge) noexcept {
-    ::operator delete(block, bytes, huge ? kHugeAlignment : kSmallAlignment);
+void free_block(void* block, bool huge) noexcept {
+    ::operator delete(block, huge ? kHugeAlignment : kSmallAlignment);
 }
 
 void populate_block(void* block, std::size_t bytes) noexcept {

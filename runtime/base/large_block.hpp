@@ -14,7 +14,7 @@ inline constexpr std::size_t kHugePageBytes = std::size_t{2} * 1024 * 1024;
 [[nodiscard]] void* allocate_block(std::size_t bytes, bool huge) noexcept;
 
 /// Gives it back: with what it was asked for.
-void free_block(void* block, std::size_t bytes, bool huge) noexcept;
+void free_block(void* block, bool huge) noexcept;
 
 /// Makes it resident before it is touched, by one call instead of a page fault for each 4 KiB. Only a
 /// matter of time: failure does not count.
