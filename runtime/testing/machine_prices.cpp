@@ -1,8 +1,9 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
-#include <future>
+#include <condition_variable>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -127,6 +128,25 @@ TaskPrices measure_tasks_of_one_loop() {
     return Runtime(options).run([] { return await(spawn(&measure_tasks)); });
 }
 
+/// What a thread may wait at. std::promise and std::latch would do, but for their thread-locals (R1, R2).
+class Gate {
+public:
+    void open() {
+        const std::lock_guard lock(mutex_);
+        is_open_ = true;
+        opened_.notify_all();
+    }
+    void wait() {
+        std::unique_lock lock(mutex_);
+        opened_.wait(lock, [this] { return is_open_; });
+    }
+
+private:
+    std::mutex mutex_;
+    std::condition_variable opened_;
+    bool is_open_ = false;
+};
+
 /// What is published for others, while the other one does not look.
 TaskPrices measure_tasks_of_two_loops() {
     RuntimeOptions options;
@@ -134,15 +154,15 @@ TaskPrices measure_tasks_of_two_loops() {
     options.pin = Pin::None;
     Runtime runtime(options);
     return runtime.run([&] {
-        std::promise<void> reached;
-        std::promise<void> done;
+        Gate reached;
+        Gate done;
         const auto keeper = runtime.loop(1).create_task([&] {
-            reached.set_value();
-            done.get_future().wait();
+            reached.open();
+            done.wait();
         });
-        reached.get_future().wait();
+        reached.wait();
         const TaskPrices prices = await(spawn(&measure_tasks));
-        done.set_value();
+        done.open();
         await(keeper);
         return prices;
     });
