@@ -276,7 +276,12 @@ bool Worker::take_waiting(TaskState& task) noexcept {
         return false;  // it is older than those, and not the oldest: it will have been stolen
     }
     take_ring_back();
-    return reserve_.take_this(task);
+    const bool found = reserve_.take_this(task);
+    if (!reserve_.looks_empty()) {
+        publish();  // what was there for others is so again, before this loop is kept by something
+        scheduler_.notify(this);
+    }
+    return found;
 }
 
 /// Thieves may have been here, and one who awaits child after child comes by nowhere else.
