@@ -123,11 +123,8 @@ void Worker::hand_search_on() noexcept {
 }
 
 TaskState* Worker::find() noexcept {
-    if (TaskState* const task = find_in_public(); task != nullptr) {
-        return task;
-    }
-    const auto has_slot = [](Worker& victim) { return !victim.slot_.looks_empty(); };
-    return visit_victims(Look::Reads, has_slot) ? steal_slots() : nullptr;
+    TaskState* const task = find_in_public();
+    return task != nullptr ? task : steal_slots();
 }
 
 TaskState* Worker::find_in_public() noexcept {
@@ -275,7 +272,7 @@ void Worker::sleep_in_reactor(Nanos longest) noexcept {
         return;
     }
     longest = std::min(longest, longest_sleep_);
-    if (has_stacks_to_tidy()) {
+    if (nap_ == 0 && has_stacks_to_tidy()) {  // not in a nap, behind which it would not be done
         longest = std::min(longest, std::max<Nanos>(tidy_at_ - clock_.now(), 0));
     }
     if (!set_aside_.empty()) {
@@ -313,8 +310,11 @@ void Worker::tidy_stacks() noexcept {
     }
     const Nanos begun = clock_.now();
     for (Nanos now = begun; now - begun < kTidying; now = clock_.now()) {
-        if (!mailbox_.looks_empty() || stopping_.load(relaxed) ||
-            (!timers_.none() && timers_.next() - now < kLongestStep)) {
+        if (!mailbox_.looks_empty() || stopping_.load(relaxed)) {
+            return;
+        }
+        if (!timers_.none() && timers_.next() - now < kLongestStep) {
+            tidy_at_ = timers_.next();
             return;
         }
         const Nanos rest = stacks.tidy(now);

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <fstream>
 #include <string>
 #include <thread>
@@ -11,6 +12,7 @@
 #include <weft/future.hpp>
 #include <weft/loop.hpp>
 #include <weft/run.hpp>
+#include <weft/runtime.hpp>
 #include <weft/sleep.hpp>
 #include <weft/task.hpp>
 
@@ -125,6 +127,29 @@ TEST_P(Memory, OfASteadyLoadStaysWhereItIs) {
         }
         EXPECT_TRUE(stayed);
     });
+}
+
+// Goal: a worker that is woken for nothing again and again sleeps for a while each time, also while there is memory
+// to be given back.
+TEST(MemoryOfOthers, LetsAWorkerNap) {
+    const WithoutHops without_hops;
+    RuntimeOptions options;
+    options.workers = 2;
+    Runtime runtime(options);
+    constexpr auto kTime =
+        std::chrono::milliseconds(2'500);  // what is unused becomes due meanwhile
+    const std::uint64_t parks = runtime.run([&] {
+        park_deep(600);
+        return await(spawn([&] {
+            const std::uint64_t before = runtime.metrics().total().parks;
+            for (const auto end = Clock::now() + kTime; Clock::now() < end;) {
+                await(spawn([] {}));  // over before anybody comes for it
+            }
+            return runtime.metrics().total().parks - before;
+        }));
+    });
+    EXPECT_NE(rt::process_stack_pool().trim_at(), rt::kNever) << "there was nothing to give back";
+    EXPECT_LT(parks, 4 * static_cast<std::uint64_t>(kTime.count()));  // a nap is of 50 us to 2 ms
 }
 
 }  // namespace
