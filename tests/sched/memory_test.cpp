@@ -16,6 +16,7 @@
 #include <weft/sleep.hpp>
 #include <weft/task.hpp>
 
+#include "fiber/sanitizer.hpp"
 #include "fiber/stack_pool.hpp"
 #include "support/runtime_fixture.hpp"
 
@@ -24,25 +25,9 @@
 namespace weft::test {
 namespace {
 
+#if !WEFT_ASAN && !WEFT_TSAN  // their own memory is most of it
+
 using Clock = std::chrono::steady_clock;
-
-constexpr std::size_t kMebibyte = std::size_t{1024} * 1024;
-
-std::size_t resident() {
-    std::ifstream status{"/proc/self/status"};
-    for (std::string line; std::getline(status, line);) {
-        if (line.starts_with("VmRSS:")) {
-            return std::stoul(line.substr(sizeof("VmRSS:"))) * 1024;
-        }
-    }
-    return 0;
-}
-
-long page_faults() {
-    rusage usage{};
-    ::getrusage(RUSAGE_SELF, &usage);
-    return usage.ru_minflt;
-}
 
 /// Has `count` tasks at once go 32 KiB deep and wait there, and then end.
 void park_deep(int count) {
@@ -69,14 +54,25 @@ void park_deep(int count) {
     }
 }
 
-class Memory : public OnEveryRuntime {
-protected:
-    void SetUp() override {
-        if (kAsan || kTsan) {
-            GTEST_SKIP() << "a sanitizer's own memory is most of it";
+constexpr std::size_t kMebibyte = std::size_t{1024} * 1024;
+
+std::size_t resident() {
+    std::ifstream status{"/proc/self/status"};
+    for (std::string line; std::getline(status, line);) {
+        if (line.starts_with("VmRSS:")) {
+            return std::stoul(line.substr(sizeof("VmRSS:"))) * 1024;
         }
     }
-};
+    return 0;
+}
+
+long page_faults() {
+    rusage usage{};
+    ::getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_minflt;
+}
+
+class Memory : public OnEveryRuntime {};
 INSTANTIATE_TEST_SUITE_P(
     Each,
     Memory,
@@ -151,6 +147,8 @@ TEST(MemoryOfOthers, LetsAWorkerNap) {
     EXPECT_NE(rt::process_stack_pool().trim_at(), rt::kNever) << "there was nothing to give back";
     EXPECT_LT(parks, 4 * static_cast<std::uint64_t>(kTime.count()));  // a nap is of 50 us to 2 ms
 }
+
+#endif
 
 }  // namespace
 }  // namespace weft::test
