@@ -241,7 +241,7 @@ void Worker::park() noexcept {
 }
 
 void Worker::nap() noexcept {
-    owes_look_ = true;  // somebody may have relied on the search that ends here
+    owes_look_ = shared_;  // somebody may have relied on the search that ends here
     if (std::exchange(searching_, false)) {
         static_cast<void>(scheduler_.idle().end_search());
     }
@@ -305,7 +305,11 @@ bool Worker::has_stacks_to_tidy() const noexcept {
 
 /// Gives some of it back, unless others rely on this worker to look for work, or it has something else to do.
 void Worker::tidy_stacks() noexcept {
-    if (!has_stacks_to_tidy() || searching_ || owes_look_ || nap_ > 0) {
+    if (!has_stacks_to_tidy()) {
+        return;
+    }
+    if (searching_ || owes_look_ || nap_ > 0) {
+        tidy_at_ = clock_.now() + kLongestStep;
         return;
     }
     const Nanos begun = clock_.now();

@@ -125,8 +125,15 @@ TEST_P(Memory, OfASteadyLoadStaysWhereItIs) {
     });
 }
 
+/// Until all that tasks have left is given back.
+void wait_until_tidy() {
+    while (rt::process_stack_pool().trim_at() != rt::kNever) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+}
+
 // Goal: a worker that is woken for nothing again and again sleeps for a while each time, also while there is memory
-// to be given back.
+// to be given back; and gives it back when that is over.
 TEST(MemoryOfOthers, LetsAWorkerNap) {
     const WithoutHops without_hops;
     RuntimeOptions options;
@@ -136,16 +143,44 @@ TEST(MemoryOfOthers, LetsAWorkerNap) {
         std::chrono::milliseconds(2'500);  // what is unused becomes due meanwhile
     const std::uint64_t parks = runtime.run([&] {
         park_deep(600);
+        EXPECT_NE(rt::process_stack_pool().trim_at(), rt::kNever) << "nothing to give back";
         return await(spawn([&] {
             const std::uint64_t before = runtime.metrics().total().parks;
             for (const auto end = Clock::now() + kTime; Clock::now() < end;) {
                 await(spawn([] {}));  // over before anybody comes for it
             }
-            return runtime.metrics().total().parks - before;
+            const std::uint64_t parked = runtime.metrics().total().parks - before;
+            wait_until_tidy();  // by the other worker: this one is busy
+            return parked;
         }));
     });
-    EXPECT_NE(rt::process_stack_pool().trim_at(), rt::kNever) << "there was nothing to give back";
     EXPECT_LT(parks, 4 * static_cast<std::uint64_t>(kTime.count()));  // a nap is of 50 us to 2 ms
+}
+
+// Goal: so does one that plain threads have woken for what was done before it came.
+TEST(MemoryOfOthers, IsGivenBackAfterAWakeForNothing) {
+    RuntimeOptions options;
+    options.workers = 1;
+    Runtime runtime(options);
+    runtime.run([] { park_deep(600); });
+    runtime.start();
+    wait_until_tidy();
+    runtime.spawn([] { park_deep(600); }).wait();
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 4; ++i) {
+        threads.emplace_back([&runtime] {
+            for (int round = 0; round < 5'000; ++round) {
+                runtime.spawn([] {}).wait();
+            }
+        });
+    }
+    for (std::thread& thread : threads) {
+        thread.join();
+    }
+    wait_until_tidy();
+    const std::uint64_t before = runtime.metrics().total().parks;
+    std::this_thread::sleep_for(std::chrono::milliseconds(300));
+    EXPECT_LT(runtime.metrics().total().parks - before, 100U) << "it does not sleep";
 }
 
 #endif
