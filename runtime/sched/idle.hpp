@@ -25,9 +25,11 @@ public:
     /// From here on somebody may choose this worker; if it was searching, it no longer is. The
     /// count is written either way: whoever lowers it later, and may be relied on until then, sees
     /// the announcement. The worker looks at every queue once more after this.
-    void announce(int worker, bool was_searching) noexcept {
+    /// Returns  whether nobody searches now.
+    bool announce(int worker, bool was_searching) noexcept {
         word(worker).fetch_or(bit(worker), relaxed);  // published by the count, right behind it
-        searching_.fetch_sub(was_searching ? 1 : 0, acq_rel);
+        const std::int32_t self = was_searching ? 1 : 0;
+        return searching_.fetch_sub(self, acq_rel) == self;
     }
     /// False when somebody has chosen it meanwhile: it counts as searching then.
     [[nodiscard]] bool retract(int worker) noexcept {

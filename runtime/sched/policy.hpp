@@ -16,8 +16,9 @@ struct Policy {
     int poll_every_us = 100;
     /// Tasks that the slot may give in a row before the ring, which others wait in, has its turn.
     int slot_streak = 3;
-    /// How long a task has to have been in the slot of an owner, for a thief to take it from there, us: two that
-    /// wake each other all the time are faster side by side. And how often the thief looks elsewhere meanwhile.
+    /// How long an owner has to have left alone what it keeps to itself, its slot first, for a thief to take it
+    /// from there, us: two that wake each other all the time are faster side by side. And how often the thief
+    /// looks elsewhere meanwhile.
     int slot_hesitation_us = 30;
     int slot_pass_every_us = 3;
     /// Tasks that stand where thieves see them, before the loop keeps any to itself.
@@ -32,6 +33,9 @@ struct Policy {
     /// it, what waits there is served within 25 ms.
     int rescue_every_us = 5'000;
     int stuck_after_us = 10'000;
+
+    /// Whether loops make work known by plain stores, where the kernel has heavy barriers (1), or by RMWs (0).
+    int heavy_barriers = 1;
 
     /// What WEFT_POLICY says; a part of it that is not understood is named in the log, and left out.
     [[nodiscard]] static Policy from_environment();

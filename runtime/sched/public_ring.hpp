@@ -4,19 +4,20 @@
 #include <cstdint>
 
 #include "base/atomic.hpp"
+#include "sched/sharing.hpp"
 
 namespace weft::rt {
 
 /// The stealable tasks that others may take: the owner pushes and pops, thieves take half.
 ///
 /// Oldest first for everybody, so that what was spawned first is not starved by what came later.
-/// With no other worker in the runtime (`shared` false) the owner needs no RMW at all.
+/// With no other worker in the runtime (Sharing::None) the owner needs no RMW at all.
 ///
-/// The push that publishes is an RMW of tail_, since it is also the submitter's half of the sleep
-/// protocol (sleep_protocol.md): look_closely() is the sleeper's half.
+/// The write of tail_ that publishes is also the submitter's half of the sleep protocol (sleep_protocol.md):
+/// look_closely() is the sleeper's half. Without heavy barriers both are RMWs.
 ///
 /// Edges:
-///   publish  push: RMW of tail_  ->  steal_half: load of tail_   slots were written before a thief
+///   publish  push: write of tail_  ->  steal_half: load of tail_   slots were written before a thief
 ///                                                                sees them
 ///   claim    steal_half: CAS of head_  ->  room, steal_half (into): load of head_   a slot was read
 ///                                                                before the owner uses it again
@@ -37,29 +38,29 @@ public:
 
     /// Adds what `next()` gives, `count` times (at most room()), and publishes it at once.
     template <class Next>
-    void push_batch(std::uint32_t count, Next next, bool shared) noexcept {
+    void push_batch(std::uint32_t count, Next next, Sharing sharing) noexcept {
         const std::uint32_t tail = tail_.load(relaxed);  // only the owner writes tail_
         for (std::uint32_t i = 0; i < count; ++i) {
             slot(tail + i).store(next(), relaxed);
         }
-        publish(tail + count, shared);
+        publish(tail + count, sharing);
     }
 
     /// False when full.
-    [[nodiscard]] bool push(T& element, bool shared) noexcept {
+    [[nodiscard]] bool push(T& element, Sharing sharing) noexcept {
         if (room() == 0) [[unlikely]] {
             return false;
         }
         const std::uint32_t tail = tail_.load(relaxed);
         slot(tail).store(&element, relaxed);
-        publish(tail + 1, shared);
+        publish(tail + 1, sharing);
         return true;
     }
 
-    [[nodiscard]] T* pop(bool shared) noexcept {
+    [[nodiscard]] T* pop(Sharing sharing) noexcept {
         std::uint32_t head = head_.load(relaxed);
         const std::uint32_t tail = tail_.load(relaxed);
-        if (!shared) {
+        if (sharing == Sharing::None) {
             if (head == tail) {
                 return nullptr;
             }
@@ -102,7 +103,7 @@ public:
 
     /// Moves the older half of this ring into `into`, the thief's own, which is empty; returns one
     /// of them for the thief to run, and adds the number taken to `taken`.
-    [[nodiscard]] T* steal_half(PublicRing& into, std::uint32_t& taken) noexcept {
+    [[nodiscard]] T* steal_half(PublicRing& into, std::uint32_t& taken, Sharing sharing) noexcept {
         // claim: others may have stolen from the very slots that are filled here
         static_cast<void>(into.head_.load(acquire));
         const std::uint32_t to = into.tail_.load(relaxed);
@@ -124,7 +125,7 @@ public:
             }
             if (head_.compare_exchange_weak(head, head + count, release, relaxed)) {  // claim
                 if (count > 1) {
-                    into.publish(to + count - 1, true);
+                    into.publish(to + count - 1, sharing);
                 }
                 taken += count;
                 return first;
@@ -137,11 +138,13 @@ public:
     [[nodiscard]] bool looks_empty() const noexcept {
         return head_.load(relaxed) == tail_.load(relaxed);
     }
-    /// The sleeper's look: either it sees a push, or that push's RMW comes after this one and its
-    /// thread sees everything that this thread wrote before.
-    [[nodiscard]] bool look_closely() noexcept {
+    /// The sleeper's look. Of Rmws: either it sees a push, or that push's RMW comes after this one and its
+    /// thread sees everything that this thread wrote before. Of Barriers: a heavy one came before it.
+    [[nodiscard]] bool look_closely(Sharing sharing) noexcept {
+        const std::uint32_t tail =
+            sharing == Sharing::Rmws ? tail_.fetch_add(0, acq_rel) : tail_.load(relaxed);
         // relaxed: an old head shows work where there is none, and never the other way round
-        return tail_.fetch_add(0, acq_rel) != head_.load(relaxed);
+        return tail != head_.load(relaxed);
     }
     /// How many were ever pushed here, modulo 2^32: whether there is any traffic.
     [[nodiscard]] std::uint32_t pushed() const noexcept { return tail_.load(relaxed); }
@@ -152,11 +155,11 @@ public:
 private:
     [[nodiscard]] AtomicOf<T*>& slot(std::uint32_t at) noexcept { return slots_[at % kCapacity]; }
 
-    void publish(std::uint32_t tail, bool shared) noexcept {
-        if (shared) {
+    void publish(std::uint32_t tail, Sharing sharing) noexcept {
+        if (sharing == Sharing::Rmws) {
             static_cast<void>(tail_.exchange(tail, acq_rel));  // publish
         } else {
-            tail_.store(tail, relaxed);  // nobody else looks
+            tail_.store(tail, release);  // publish
         }
     }
 

@@ -4,37 +4,32 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
 #include <utility>
 
 #include "base/atomic.hpp"
 #include "base/intrusive_list.hpp"
-#include "sched/rescue_lock.hpp"
 
 namespace weft::rt {
 
 /// The stealable tasks that a loop keeps to itself, as its public ring has enough for thieves: all that
-/// became ready after those in the ring. The oldest go into the ring when that has room, or to the rescuer
-/// when the loop does not come round.
+/// became ready after those in the ring. The oldest go into the ring when that has room, or to a thief or the
+/// rescuer when the loop does not come round.
 ///
 /// The newest stand in an array, and each knows its place there: whoever waits for one takes it out, wherever
 /// it stands, and calls it. The older ones, when there are many, are a chain. Neither asks for memory.
 ///
 /// T has an atomic `queued_at`, and `next` of its base Link.
 ///
-/// Edge: the lock's.
+/// Guarded by the owner's OwnerLock; others may ask how many there look to be.
 template <class T, class Link>
 class Reserve {
 public:
-    explicit Reserve(bool shared) noexcept : lock_(shared) {}
-
-    // relaxed: written with the lock. The loop sees what it put in; what a rescuer took it may miss.
+    // relaxed: written with the lock. The loop sees what it put in; what another took it may miss.
     [[nodiscard]] bool looks_empty() const noexcept { return size() == 0; }
     [[nodiscard]] std::size_t size() const noexcept { return size_.load(relaxed); }
 
     /// Puts it behind all others. Returns how many of the older ones went into the chain for it.
     std::size_t push(T& element) noexcept {
-        const std::lock_guard lock(lock_);
         const std::size_t spilled = width() == kCapacity ? spill(kKept) : 0;
         place(tail_, element);
         ++tail_;
@@ -43,22 +38,17 @@ public:
     }
 
     /// The oldest; null when there is none.
-    [[nodiscard]] T* pop() noexcept {
-        const std::lock_guard lock(lock_);
-        return take_oldest();
-    }
+    [[nodiscard]] T* pop() noexcept { return take_oldest(); }
 
     /// Calls `use(count, take)`, with which it takes the oldest ones out, at most `most`, with as many
     /// calls of `take()`.
     template <class Use>
     void take(std::size_t most, Use use) noexcept {
-        const std::lock_guard lock(lock_);
         use(std::min(most, size()), [this]() noexcept { return take_oldest(); });
     }
 
     /// Takes this one out, if it stands in the array or is the oldest of all.
     [[nodiscard]] bool take_this(T& element) noexcept {
-        const std::lock_guard lock(lock_);
         if (chain_.front() == &element) {
             static_cast<void>(take_oldest());
             return true;
@@ -75,10 +65,9 @@ public:
     }
 
     /// Puts before all others what `fill(places, room)` writes, at most `room`, oldest first; it returns how
-    /// many. Under the lock, as a rescuer without memory puts back what it took.
+    /// many.
     template <class Fill>
     void put_first(Fill fill) noexcept {
-        const std::lock_guard lock(lock_);
         std::array<T*, kCapacity> added;  // NOLINT: filled by fill
         const std::size_t room = chain_.empty() ? kCapacity - width() : 0;
         const std::size_t count = fill(added.data(), room);
@@ -91,7 +80,6 @@ public:
     // ---- the rescuer
 
     [[nodiscard]] IntrusiveFifo<Link> take_all() noexcept {
-        const std::lock_guard lock(lock_);
         spill(0);
         size_.store(0, relaxed);
         return std::exchange(chain_, {});
@@ -147,8 +135,6 @@ private:
     }
 
     Atomic<std::size_t> size_{0};
-    RescueLock lock_;
-    // with the lock
     IntrusiveFifo<Link> chain_;
     std::uint16_t head_ = 0;
     std::uint16_t tail_ = 0;

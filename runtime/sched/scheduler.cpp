@@ -10,6 +10,7 @@
 
 #include "base/check.hpp"
 #include "base/disable.hpp"
+#include "base/heavy_barrier.hpp"
 #include "base/log.hpp"
 #include "base/never_destroyed.hpp"
 #include "base/spin_lock.hpp"
@@ -347,7 +348,16 @@ int Scheduler::loops_driven() const noexcept {
     }));
 }
 
+Sharing Scheduler::sharing() const noexcept {
+    if (width_ == 1) {
+        return Sharing::None;
+    }
+    const bool wanted = policy_.heavy_barriers != 0 && simulation_ == nullptr;
+    return wanted && has_heavy_barrier() ? Sharing::Barriers : Sharing::Rmws;
+}
+
 void Scheduler::notify(Worker* from) noexcept {
+    light_barrier();  // behind the publishing: last_look has the heavy one
     while (idle_.anybody() && !idle_.somebody_searches()) {
         if (wake_one(from) != Idle<>::Choice::Again) {
             return;

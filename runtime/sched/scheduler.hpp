@@ -18,6 +18,7 @@
 #include "sched/place.hpp"
 #include "sched/policy.hpp"
 #include "sched/rescuer.hpp"
+#include "sched/sharing.hpp"
 #include "sched/simulation.hpp"
 #include "sched/virtual_clock.hpp"
 #include "sched/worker.hpp"
@@ -91,6 +92,9 @@ public:
     // ---- for the workers
 
     [[nodiscard]] const Policy& policy() const noexcept { return policy_; }
+
+    /// How the workers make stealable work known to one another.
+    [[nodiscard]] Sharing sharing() const noexcept;
 
     /// Wakes one sleeping worker for stealable work, unless somebody is looking already. `from`:
     /// who asks; null for a thread outside.

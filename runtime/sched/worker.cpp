@@ -34,6 +34,7 @@ Worker::Worker(Setup setup)
                                  : simulation_->below(UINT32_MAX)
       ),
       shared_(setup.scheduler.width_planned() > 1),
+      sharing_(setup.scheduler.sharing()),
       in_place_(setup.scheduler.in_place()),
       hop_(setup.scheduler.hop() && shared_),
       moves_(hop_ || simulation_ != nullptr),
@@ -43,9 +44,9 @@ Worker::Worker(Setup setup)
       poll_every_(ticks_of(policy_.poll_every_us)),
       slot_hesitation_(ticks_of(policy_.slot_hesitation_us)),
       slot_pass_every_(ticks_of(policy_.slot_pass_every_us)),
-      reserve_(shared_),
       timers_(shared_),
-      inbox_token_(setup.scheduler.inbox().make_token()) {
+      inbox_token_(setup.scheduler.inbox().make_token()),
+      kept_(sharing_) {
     sink = this;
     run_loop = &Worker::run_loop_entry;
     loop_ = setup.loop;

@@ -18,6 +18,7 @@
 #include "sched/loop_timers.hpp"
 #include "sched/mailbox.hpp"
 #include "sched/next_slot.hpp"
+#include "sched/owner_lock.hpp"
 #include "sched/policy.hpp"
 #include "sched/public_ring.hpp"
 #include "sched/reserve.hpp"
@@ -129,8 +130,7 @@ public:
 
     using Ring = PublicRing<TaskState>;
     using Slot = NextSlot<TaskState>;
-    [[nodiscard]] Ring& ring() noexcept { return ring_; }
-    [[nodiscard]] Slot& slot() noexcept { return slot_; }
+    [[nodiscard]] const Ring& ring() const noexcept { return ring_; }
 
     void set_victims(std::vector<VictimGroup> victims) { victims_ = std::move(victims); }
     [[nodiscard]] const std::vector<VictimGroup>& victims() const noexcept { return victims_; }
@@ -145,7 +145,13 @@ private:
     void push_stealable(TaskState& task) noexcept;
     [[nodiscard]] Worker* where_it_hops(const TaskState& task) noexcept;
     void push_back(TaskState& task) noexcept;
+    void push_back_held(TaskState& task) noexcept;
+    void put_into_slot(TaskState& task) noexcept;
     void publish() noexcept;
+    void publish_held() noexcept;
+    [[nodiscard]] bool take_from_slot(TaskState& task) noexcept;
+    [[nodiscard]] IntrusiveFifo<Runnable> take_reserve() noexcept;
+    void put_into_reserve(TaskState& task) noexcept;
     [[nodiscard]] bool take_waiting(TaskState& task) noexcept;
     void take_ring_back() noexcept;
     [[nodiscard]] bool turn_can_wait() noexcept;
@@ -160,7 +166,11 @@ private:
     [[nodiscard]] TaskState* take_stealable() noexcept;
     [[nodiscard]] TaskState* take_inbox() noexcept;
     [[nodiscard]] bool has_stealable() const noexcept {
-        return !ring_.looks_empty() || !slot_.looks_empty() || !reserve_.looks_empty();
+        return !ring_.looks_empty() || keeps_any();
+    }
+    /// Whether there is stealable work that thieves have to claim.
+    [[nodiscard]] bool keeps_any() const noexcept {
+        return !slot_.looks_empty() || !reserve_.looks_empty();
     }
     [[nodiscard]] bool has_ready() const noexcept {
         return !pinned_.empty() || next_up_ != nullptr || has_stealable();
@@ -185,7 +195,8 @@ private:
     [[nodiscard]] TaskState* find() noexcept;
     [[nodiscard]] TaskState* find_in_public() noexcept;
     [[nodiscard]] TaskState* steal_from(Worker& victim) noexcept;
-    [[nodiscard]] TaskState* steal_slots() noexcept;
+    [[nodiscard]] TaskState* steal_kept() noexcept;
+    [[nodiscard]] TaskState* take_kept(Worker& victim) noexcept;
     void count_steals(const Worker& victim, std::uint32_t count) noexcept;
     void park() noexcept;
     void nap() noexcept;
@@ -199,8 +210,8 @@ private:
     [[nodiscard]] std::uint64_t runs() const noexcept {
         return counters.tasks_run.get() + counters.callbacks_run.get();
     }
-    enum class Sight { Nothing, Slot, Work };
-    [[nodiscard]] Sight last_look() noexcept;
+    enum class Sight { Nothing, Kept, Work };
+    [[nodiscard]] Sight last_look(bool alone) noexcept;
     void end_search() noexcept;
     void hand_search_on() noexcept;
     [[nodiscard]] std::uint32_t traffic() noexcept;
@@ -242,7 +253,8 @@ private:
     const std::unique_ptr<Counter[]>
         steals_from_;  // by victim; apart from `counters`: rarely written
     Rng rng_;
-    const bool shared_;    // other workers exist: stealable work must be published by RMWs
+    const bool shared_;  // other workers exist: stealable work is to be published
+    const Sharing sharing_;
     const bool in_place_;  // a child that is next may be called by the one who waits for it
     const bool hop_;       // testing: every suspension of a stealable task moves it
     const bool moves_;     // the same, or a simulation, where some do, or have a price
@@ -265,7 +277,6 @@ private:
     const std::uint64_t slot_hesitation_;
     const std::uint64_t slot_pass_every_;
     std::uint64_t turns_driven_ = 0;
-    Reserve<TaskState, Runnable> reserve_;  // stealable, behind the ring
     LoopTimers timers_;
     Inbox<TaskState>::Token inbox_token_;
 
@@ -293,7 +304,9 @@ private:
 
     alignas(kCacheLine) Mailbox<Runnable> mailbox_;
     Ring ring_;
-    alignas(kCacheLine) Slot slot_;
+    alignas(kCacheLine) OwnerLock<> kept_;  // guards slot_ and reserve_
+    Slot slot_;
+    Reserve<TaskState, Runnable> reserve_;  // stealable, behind the ring
 };
 
 }  // namespace weft::rt

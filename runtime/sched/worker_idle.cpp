@@ -1,9 +1,12 @@
 #include <sched.h>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <utility>
 
+#include "base/heavy_barrier.hpp"
 #include "sched/scheduler.hpp"
 #include "sched/worker.hpp"
 
@@ -42,9 +45,8 @@ bool Worker::visit_victims(Look how, Visit visit) noexcept {
 void Worker::look_at_simulated(Worker& victim, Look how) noexcept {
     if (PricedMachine* const machine = simulation_->machine(); machine != nullptr) {
         // Whatever the victim does to it makes another one of it.
-        const std::uint32_t stamp = 31 * victim.ring_.pushed() + 7 * victim.ring_.size() +
-                                    131 * victim.slot_.stamp() +
-                                    (victim.slot_.looks_empty() ? 1 : 0);
+        const std::uint32_t stamp =
+            31 * victim.ring_.pushed() + 7 * victim.ring_.size() + 131 * victim.kept_.count();
         machine->look(index_, victim.index_, stamp, how == Look::Writes);
     }
     simulation_->point();
@@ -124,7 +126,7 @@ void Worker::hand_search_on() noexcept {
 
 TaskState* Worker::find() noexcept {
     TaskState* const task = find_in_public();
-    return task != nullptr ? task : steal_slots();
+    return task != nullptr ? task : steal_kept();
 }
 
 TaskState* Worker::find_in_public() noexcept {
@@ -140,7 +142,7 @@ TaskState* Worker::find_in_public() noexcept {
 
 TaskState* Worker::steal_from(Worker& victim) noexcept {
     std::uint32_t taken = 0;
-    TaskState* const task = victim.ring_.steal_half(ring_, taken);
+    TaskState* const task = victim.ring_.steal_half(ring_, taken, sharing_);
     if (task != nullptr) {
         count_steals(victim, taken);
     }
@@ -157,18 +159,18 @@ void Worker::count_steals(const Worker& victim, std::uint32_t count) noexcept {
     }
 }
 
-/// Takes from the slot of an owner that has been busy with something else for a while.
-TaskState* Worker::steal_slots() noexcept {
+/// Takes from what an owner keeps to itself that has been busy with something else for a while.
+TaskState* Worker::steal_kept() noexcept {
     TaskState* found = nullptr;
     static_cast<void>(visit_victims(Look::Reads, [&](Worker& victim) {
-        const Slot::Sight sight = victim.slot_.look();
-        if (sight.task == nullptr) {
+        const std::uint32_t count = victim.kept_.count();
+        if (!victim.keeps_any()) {
             return false;
         }
         const std::uint64_t seen_at = ticks_now();
         std::uint64_t next_pass = seen_at + slot_pass_every_;
         for (std::uint64_t now = seen_at; now - seen_at < slot_hesitation_; now = ticks_now()) {
-            if (victim.slot_.stamp() != sight.stamp || !mailbox_.looks_empty()) {
+            if (victim.kept_.count() != count || !mailbox_.looks_empty()) {
                 return false;  // its owner is at it, or this worker has its own to do
             }
             if (now >= next_pass) {
@@ -183,16 +185,48 @@ TaskState* Worker::steal_slots() noexcept {
                 simulation_->spin();
             }
         }
-        found = victim.slot_.steal(sight);
-        if (found != nullptr) {
-            count_steals(victim, 1);
+        if (victim.kept_.count() == count) {
+            found = take_kept(victim);
         }
         return found != nullptr;
     }));
     return found;
 }
 
-Worker::Sight Worker::last_look() noexcept {
+/// The older half of its reserve, or what is in its slot: one to run, the rest is for this worker to share.
+TaskState* Worker::take_kept(Worker& victim) noexcept {
+    std::array<TaskState*, Ring::kCapacity / 4> taken;  // NOLINT: filled below
+    std::size_t count = 0;
+    if (!victim.kept_.claim()) {
+        return nullptr;
+    }
+    const std::size_t half = (victim.reserve_.size() + 1) / 2;
+    victim.reserve_.take(std::min(half, taken.size()), [&](std::size_t most, auto take) {
+        while (count < most) {
+            taken[count++] = take();
+        }
+    });
+    if (count == 0) {
+        if (TaskState* const task = victim.slot_.take(); task != nullptr) {
+            taken[count++] = task;
+        }
+    }
+    victim.kept_.release_claim();
+    if (count == 0) {
+        return nullptr;
+    }
+    count_steals(victim, static_cast<std::uint32_t>(count));
+    for (std::size_t i = 1; i < count; ++i) {
+        push_back(*taken[i]);
+    }
+    return taken[0];
+}
+
+/// `alone`: nobody searches any more who would look after this worker has.
+Worker::Sight Worker::last_look(bool alone) noexcept {
+    if (alone && sharing_ == Sharing::Barriers) {
+        heavy_barrier();
+    }
     if (scheduler_.inbox().look_closely()) {
         return Sight::Work;
     }
@@ -201,10 +235,11 @@ Worker::Sight Worker::last_look() noexcept {
         return sight;
     }
     const bool work = visit_victims(Look::Writes, [&](Worker& victim) {
-        if (victim.slot_.look_closely()) {
-            sight = Sight::Slot;
+        victim.kept_.look_closely();
+        if (victim.keeps_any()) {
+            sight = Sight::Kept;
         }
-        return victim.ring_.look_closely();
+        return victim.ring_.look_closely(sharing_);
     });
     return work ? Sight::Work : sight;
 }
@@ -218,9 +253,9 @@ void Worker::park() noexcept {
         nap();
         return;
     }
-    scheduler_.idle().announce(index_, std::exchange(searching_, false));
+    const bool alone = scheduler_.idle().announce(index_, std::exchange(searching_, false));
     point();
-    const Sight sight = last_look();
+    const Sight sight = last_look(alone);
     point();
     if (sight == Sight::Nothing) {
         sleep_in_reactor(kNever);
@@ -233,7 +268,7 @@ void Worker::park() noexcept {
         scheduler_.idle().begin_search_anyway();
         searching_ = true;
     }
-    if (sight == Sight::Slot) {
+    if (sight == Sight::Kept) {
         nap_longer();
         owes_look_ = true;
     }
@@ -259,7 +294,7 @@ void Worker::nap() noexcept {
 std::uint32_t Worker::traffic() noexcept {
     std::uint32_t sum = static_cast<std::uint32_t>(scheduler_.inbox().size());
     static_cast<void>(visit_victims(Look::Reads, [&](Worker& victim) {
-        sum += victim.ring_.pushed() + victim.slot_.stamp();
+        sum += victim.ring_.pushed() + victim.kept_.count();
         return false;
     }));
     return sum;

@@ -26,22 +26,38 @@ void Worker::push_pinned(Runnable& runnable) noexcept {
 
 /// Behind all that is ready here.
 void Worker::push_back(TaskState& task) noexcept {
+    kept_.hold([&] { push_back_held(task); });
+}
+
+void Worker::push_back_held(TaskState& task) noexcept {
     if (shared_ && reserve_.looks_empty() &&
         ring_.size() < static_cast<std::size_t>(policy_.public_at_least)) {
-        static_cast<void>(ring_.push(task, shared_));
+        static_cast<void>(ring_.push(task, sharing_));
         return;
     }
     if (const std::size_t spilled = reserve_.push(task); spilled != 0) [[unlikely]] {
         counters.ring_overflows.add(spilled);
     }
     if (shared_) {
-        publish();
+        publish_held();
     }
+}
+
+inline void Worker::put_into_slot(TaskState& task) noexcept {
+    kept_.hold([&] {
+        if (TaskState* const displaced = slot_.put(task); displaced != nullptr) {
+            push_back_held(*displaced);
+        }
+    });
+}
+
+void Worker::publish() noexcept {
+    kept_.hold([&] { publish_held(); });
 }
 
 /// Keeps as much in the ring as behind it, and the older part: that is where thieves find work. More than
 /// some is of no use to them.
-void Worker::publish() noexcept {
+void Worker::publish_held() noexcept {
     const std::size_t kept = reserve_.size();
     if (kept == 0) {
         return;
@@ -56,7 +72,7 @@ void Worker::publish() noexcept {
         return;
     }
     reserve_.take(wanted - open, [this](std::size_t count, auto take) {
-        ring_.push_batch(static_cast<std::uint32_t>(count), take, shared_);
+        ring_.push_batch(static_cast<std::uint32_t>(count), take, sharing_);
     });
 }
 
@@ -86,9 +102,7 @@ void Worker::push_stealable(TaskState& task) noexcept {
     }
     scheduler_.saw_stealable();
     if (current != nullptr) {
-        if (TaskState* const displaced = slot_.put(task, shared_); displaced != nullptr) {
-            push_back(*displaced);
-        }
+        put_into_slot(task);
     } else if (dispatching_) {
         batch_.push(task);
         ++batch_size_;
@@ -113,7 +127,7 @@ void Worker::publish_batch() noexcept {
     );
     if (count > 0) {
         ring_.push_batch(
-            count, [this] { return static_cast<TaskState*>(batch_.pop()); }, shared_
+            count, [this] { return static_cast<TaskState*>(batch_.pop()); }, sharing_
         );
     }
     while (Runnable* const rest = batch_.pop()) {
@@ -220,26 +234,36 @@ void Worker::drain_mailbox() noexcept {
 }
 
 TaskState* Worker::take_stealable() noexcept {
-    if (slot_streak_ < policy_.slot_streak) {
-        if (TaskState* const task = slot_.take(shared_); task != nullptr) {
+    if (slot_streak_ < policy_.slot_streak && !slot_.looks_empty()) {
+        TaskState* const task = kept_.hold([&] { return slot_.take(); });
+        if (task != nullptr) [[likely]] {
             ++slot_streak_;
             return task;
         }
     }
     slot_streak_ = 0;
-    if (!shared_) {
-        TaskState* const task = reserve_.pop();
-        return task != nullptr ? task : slot_.take(shared_);
-    }
-    if (TaskState* const task = ring_.pop(shared_); task != nullptr) {
+    if (TaskState* const task = shared_ ? ring_.pop(sharing_) : nullptr; task != nullptr) {
         return task;
     }
-    if (!reserve_.looks_empty()) [[unlikely]] {
-        publish();
-        scheduler_.notify(this);
-        return ring_.pop(shared_);
+    if (!keeps_any()) {
+        return nullptr;
     }
-    return slot_.take(shared_);
+    bool published = false;
+    TaskState* const task = kept_.hold([&] {
+        TaskState* const oldest = reserve_.pop();
+        if (oldest == nullptr) {
+            return slot_.take();
+        }
+        if (shared_ && !reserve_.looks_empty()) {
+            publish_held();
+            published = true;
+        }
+        return oldest;
+    });
+    if (published) {
+        scheduler_.notify(this);
+    }
+    return task;
 }
 
 /// Whether nothing waits for this loop to come round but more of the same.
@@ -256,14 +280,25 @@ bool Worker::turn_can_wait() noexcept {
 
 /// What thieves have left becomes this loop's own again, before what it has kept.
 void Worker::take_ring_back() noexcept {
-    reserve_.put_first([this](TaskState** places, std::size_t room) {
-        return ring_.take_all(places, room);
+    kept_.hold([&] {
+        reserve_.put_first([this](TaskState** places, std::size_t room) {
+            return ring_.take_all(places, room);
+        });
     });
+}
+
+inline bool Worker::take_from_slot(TaskState& task) noexcept {
+    return slot_.may_be(task) && kept_.hold([&] { return slot_.take_this(task); });
 }
 
 /// Takes a task out of where it waits on this loop, if it does.
 bool Worker::take_waiting(TaskState& task) noexcept {
-    if (slot_.take_this(task, shared_) || (!reserve_.looks_empty() && reserve_.take_this(task))) {
+    const auto take_kept = [this, &task] {
+        return kept_.hold([&] {
+            return slot_.take_this(task) || (!reserve_.looks_empty() && reserve_.take_this(task));
+        });
+    };
+    if (keeps_any() && take_kept()) {
         return true;
     }
     if (!shared_ || ring_.looks_empty()) {
@@ -276,7 +311,7 @@ bool Worker::take_waiting(TaskState& task) noexcept {
         return false;  // it is older than those, and not the oldest: it will have been stolen
     }
     take_ring_back();
-    const bool found = reserve_.take_this(task);
+    const bool found = take_kept();
     if (!reserve_.looks_empty()) {
         publish();  // what was there for others is so again, before this loop is kept by something
         scheduler_.notify(this);
@@ -294,14 +329,13 @@ inline void Worker::leave_something() noexcept {
 }
 
 bool Worker::take_for_call(TaskState& task, bool may_call) noexcept {
-    if (in_place_ && may_call && runs_until_turn_ > 0 && slot_.take_this(task, shared_))
-        [[likely]] {
+    if (in_place_ && may_call && runs_until_turn_ > 0 && take_from_slot(task)) [[likely]] {
         --runs_until_turn_;
         leave_something();
         if (task.fresh()) [[likely]] {
             return true;
         }
-        static_cast<void>(slot_.put(task, shared_));
+        put_into_slot(task);
         return false;
     }
     if (!in_place_ || task.pinned() || task.loop()->runtime() != runtime()) {
@@ -319,9 +353,7 @@ bool Worker::take_for_call(TaskState& task, bool may_call) noexcept {
     if (may_call && task.fresh()) [[likely]] {  // only now is it this worker's to look at
         return true;
     }
-    if (TaskState* const displaced = slot_.put(task, shared_); displaced != nullptr) {
-        push_back(*displaced);
-    }
+    put_into_slot(task);
     return false;
 }
 
@@ -330,23 +362,42 @@ void Worker::give_stealable_away() noexcept {
     if (!shared_ || !has_stealable()) {
         return;
     }
-    for (;;) {
-        TaskState* task = slot_.take(shared_);
-        if (task == nullptr) {
-            task = ring_.pop(shared_);
+    const auto take_oldest = [this] {
+        if (TaskState* const task = ring_.pop(sharing_); task != nullptr) {
+            return task;
         }
-        if (task == nullptr) {
-            task = reserve_.pop();
-        }
-        if (task == nullptr) {
-            break;
-        }
+        return kept_.hold([&] {
+            TaskState* const task = reserve_.pop();
+            return task != nullptr ? task : slot_.take();
+        });
+    };
+    while (TaskState* const task = take_oldest()) {
         if (!scheduler_.inbox().put(*task)) {
             push_back(*task);  // without memory it waits here
             break;
         }
     }
     scheduler_.notify(this);
+}
+
+/// For the rescuer.
+IntrusiveFifo<Runnable> Worker::take_reserve() noexcept {
+    IntrusiveFifo<Runnable> taken;
+    if (!reserve_.looks_empty() && kept_.claim()) {
+        taken = reserve_.take_all();
+        kept_.release_claim();
+    }
+    return taken;
+}
+
+/// For the rescuer: surely.
+void Worker::put_into_reserve(TaskState& task) noexcept {
+    Backoff backoff;
+    while (!kept_.claim()) {
+        backoff.pause();
+    }
+    reserve_.push(task);
+    kept_.release_claim();
 }
 
 void Worker::rescue() noexcept {
@@ -377,14 +428,14 @@ void Worker::rescue() noexcept {
         submit_from_outside(static_cast<TaskState&>(*task));
     }
     point();
-    stealable = reserve_.take_all();
+    stealable = take_reserve();
     while (Runnable* const task = stealable.pop()) {
         point();
         if (scheduler_.inbox().put(static_cast<TaskState&>(*task))) {
             counters.rescued_tasks.add();
         } else {
-            reserve_.push(static_cast<TaskState&>(*task)
-            );  // without memory it waits here, also for the next look
+            // Without memory it waits here, also for the next look.
+            put_into_reserve(static_cast<TaskState&>(*task));
             unpark();
         }
     }

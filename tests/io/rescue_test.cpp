@@ -183,7 +183,10 @@ TEST(Rescue, AKeptLoopKeepsOnlyWhatIsPinnedToIt) {
         Runtime runtime(two_loops());
         runtime.start();
         shortest = std::min(shortest, keep_loop_0(runtime));
-        EXPECT_GT(runtime.metrics().loops.at(0).rescued, Waiting::kTasks / 2);
+        const Metrics metrics = runtime.metrics();
+        EXPECT_GT(metrics.loops.at(0).rescued, 0U);
+        // What can be taken is: by the other loop, or by the rescuer where that one is late.
+        EXPECT_GT(metrics.loops.at(0).rescued + metrics.loops.at(1).steals, Waiting::kTasks / 2);
     }
     const double took = duration<double, std::milli>(shortest).count();
     std::printf("all of it, the best: %.1f ms\n", took);

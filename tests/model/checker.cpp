@@ -142,6 +142,7 @@ public:
         spurious_failures_ += does ? 1 : 0;
         return does;
     }
+    void heavy_barrier();
     void sleep(Signal& signal);
     void raise();
     void pass();
@@ -203,6 +204,8 @@ private:
     long steps_ = 0;
     long all_steps_ = 0;
     bool mutated_ = false;
+    bool has_barriers_ = false;  // the scenario comes to a heavy barrier
+    bool again_ = false;         // that has only been found out in this run: everything anew
     std::vector<Use>* uses_ = nullptr;
     bool telling_ = false;
     std::string failure_;
@@ -220,6 +223,10 @@ Report Checker::explore(const Scenario& scenario) {
     for (;;) {
         run(scenario);
         ++report.executions;
+        if (std::exchange(again_, false)) {
+            path_.clear();
+            continue;
+        }
         if (!failure_.empty()) {
             report.failure = failure_;
             telling_ = true;  // the same way once more, aloud
@@ -375,7 +382,8 @@ int Checker::pick_other() {
 }
 
 /// Before an operation: another thread may come first. Not between two relaxed loads: what the other
-/// would do there it may do before the first, which is then shown an overwritten value.
+/// would do there it may do before the first, which is then shown an overwritten value; unless it would
+/// pass a heavy barrier, after which nothing is.
 void Checker::point(bool relaxed_load) {
     if (current_ == kDirector) {
         return;
@@ -386,7 +394,8 @@ void Checker::point(bool relaxed_load) {
     }
     VirtualThread& one = thread(current_);
     const bool second_load = std::exchange(one.loaded, relaxed_load) && relaxed_load;
-    if (!std::exchange(one.fresh, false) && !(second_load && limits_.stale_reads > 0)) {
+    if (!std::exchange(one.fresh, false) &&
+        !(second_load && limits_.stale_reads > 0 && !has_barriers_)) {
         if (const int next = pick(); next != current_) {
             leave_to(next);
         }
@@ -404,6 +413,19 @@ void Checker::pass() {
         leave_to(next);
     }
     one.passing = false;
+}
+
+/// As if each thread passed a seq_cst fence at this moment.
+void Checker::heavy_barrier() {
+    again_ = again_ || !std::exchange(has_barriers_, true);
+    point();
+    tell("passes a heavy barrier", {}, "");
+    for (int i = 0; i < thread_count_; ++i) {
+        total_.join(thread(i).view);
+    }
+    for (int i = 0; i < thread_count_; ++i) {
+        thread(i).view.join(total_);
+    }
 }
 
 void Checker::sleep(Signal& signal) {
@@ -718,6 +740,10 @@ void require(bool condition, const char* what) {
 
 void pass() {
     checker->pass();
+}
+
+void heavy_barrier() {
+    checker->heavy_barrier();
 }
 
 bool toss() {

@@ -20,7 +20,7 @@
 /// reads the latest). What is found is printed as a story: who did what, and where in the code.
 ///
 /// What it does not do: a load never gives a value that is stored later (load buffering), a failing
-/// compare-exchange gives the latest value, and there are no fences, since weft has none. Nor do two stores
+/// compare-exchange gives the latest value, and there are no fences but the heavy one, since weft has none. Nor do two stores
 /// of one thread change places: that an RMW of one word comes before one of another is shown by a Plain
 /// that is written with it, and a read that has to come before a later write by EarlyReads.
 namespace weft::model {
@@ -125,6 +125,8 @@ using Scenario = std::function<void(Execution&)>;
 void require(bool condition, const char* what);
 /// Lets the others come first: for a loop that waits for one of them.
 void pass();
+/// Every thread passes a full barrier at this moment, as by membarrier(2).
+void heavy_barrier();
 /// Both answers are tried.
 [[nodiscard]] bool toss();
 /// The number of the running thread, in the order they were added.

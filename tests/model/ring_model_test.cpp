@@ -4,11 +4,12 @@
 #include <vector>
 
 #include "model/expect.hpp"
-#include "sched/next_slot.hpp"
 #include "sched/public_ring.hpp"
 
 namespace weft::model {
 namespace {
+
+using rt::Sharing;
 
 struct Item {
     Plain<int> payload{0};
@@ -104,13 +105,14 @@ private:
 };
 
 struct RingState {
-    RingState() {
+    explicit RingState(Sharing how) : sharing(how) {
         for (std::vector<EarlyReads*>& of_one : unclaimed) {
             of_one.clear();
         }
     }
 
     using Ring = rt::PublicRing<Item, RingAtomic, 4>;
+    const Sharing sharing;
     Ring ring;
     std::array<Ring, 2> thieves;
     std::array<Item, 8> items;
@@ -120,7 +122,7 @@ struct RingState {
         Item& item = items[pushed];
         if (ring.room() > 0) {
             item.payload = 1;
-            require(ring.push(item, true), "there was room");
+            require(ring.push(item, sharing), "there was room");
             ++pushed;
         }
     }
@@ -131,11 +133,11 @@ struct RingState {
         items[pushed].payload = 1;
         items[pushed + 1].payload = 1;
         ring.push_batch(
-            2, [this] { return &items[pushed++]; }, true
+            2, [this] { return &items[pushed++]; }, sharing
         );
     }
     bool pop(Ring& from) {
-        Item* const item = from.pop(true);
+        Item* const item = from.pop(sharing);
         if (item != nullptr) {
             item->take();
         }
@@ -155,7 +157,7 @@ struct RingState {
     }
     void steal(std::size_t thief, Ring& from) {
         std::uint32_t taken = 0;
-        if (Item* const item = from.steal_half(thieves[thief], taken); item != nullptr) {
+        if (Item* const item = from.steal_half(thieves[thief], taken, sharing); item != nullptr) {
             item->take();
             require(taken >= 1, "what was taken is counted");
         }
@@ -176,9 +178,11 @@ struct RingState {
 };
 
 /// The owner pushes and pops in turns; `rounds` of it wrap around. Thieves take half.
-Scenario owner_and_thieves(int thieves, int rounds, int steals) {
+Scenario owner_and_thieves(
+    int thieves, int rounds, int steals, Sharing sharing = Sharing::Barriers
+) {
     return [=](Execution& run) {
-        auto& state = run.make<RingState>("ring");
+        auto& state = run.make<RingState>("ring", sharing);
         run.thread("owner", [&state, rounds] {
             for (int i = 0; i < rounds; ++i) {
                 state.push_two();
@@ -199,9 +203,9 @@ Scenario owner_and_thieves(int thieves, int rounds, int steals) {
 }
 
 /// A full ring: the owner can push only when a thief has taken something.
-Scenario wrap_around() {
-    return [](Execution& run) {
-        auto& state = run.make<RingState>("ring");
+Scenario wrap_around(Sharing sharing = Sharing::Barriers) {
+    return [=](Execution& run) {
+        auto& state = run.make<RingState>("ring", sharing);
         state.push_two();
         state.push_two();
         run.thread("owner", [&state] {
@@ -216,13 +220,13 @@ Scenario wrap_around() {
 
 /// A thief whose own ring was full and was emptied by another one steals into the slots that the other has
 /// read.
-Scenario wrapped_thief() {
-    return [](Execution& run) {
-        auto& state = run.make<RingState>("ring");
+Scenario wrapped_thief(Sharing sharing = Sharing::Barriers) {
+    return [=](Execution& run) {
+        auto& state = run.make<RingState>("ring", sharing);
         for (std::size_t i = 0; i < 8; ++i) {
             state.items[i].payload = 1;
             RingState::Ring& to = i < 4 ? state.thieves[0] : state.ring;
-            require(to.push(state.items[i], true), "there is room");
+            require(to.push(state.items[i], sharing), "there is room");
         }
         state.pushed = 8;
         run.thread("thief 1", [&state] { state.steal(1, state.thieves[0]); });
@@ -236,14 +240,14 @@ Scenario wrapped_thief() {
 }
 
 /// A thief steals from a thief.
-Scenario chain() {
-    return [](Execution& run) {
-        auto& state = run.make<RingState>("ring");
+Scenario chain(Sharing sharing = Sharing::Barriers) {
+    return [=](Execution& run) {
+        auto& state = run.make<RingState>("ring", sharing);
         state.push_two();
         state.push_two();
         run.thread("thief 0", [&state] {
             std::uint32_t taken = 0;
-            if (Item* const item = state.ring.steal_half(state.thieves[0], taken)) {
+            if (Item* const item = state.ring.steal_half(state.thieves[0], taken, state.sharing)) {
                 item->take();
             }
             state.pop(state.thieves[0]);
@@ -255,9 +259,9 @@ Scenario chain() {
 }
 
 /// The owner takes out whom somebody waits for, if that is the oldest.
-Scenario one_that_is_awaited(int thieves) {
+Scenario one_that_is_awaited(int thieves, Sharing sharing = Sharing::Barriers) {
     return [=](Execution& run) {
-        auto& state = run.make<RingState>("ring");
+        auto& state = run.make<RingState>("ring", sharing);
         run.thread("owner", [&state] {
             state.push_two();
             state.pop_this(0);
@@ -274,9 +278,9 @@ Scenario one_that_is_awaited(int thieves) {
 }
 
 /// The owner takes back what thieves have left, and goes on pushing.
-Scenario all_taken_back(int thieves, std::size_t most) {
+Scenario all_taken_back(int thieves, std::size_t most, Sharing sharing = Sharing::Barriers) {
     return [=](Execution& run) {
-        auto& state = run.make<RingState>("ring");
+        auto& state = run.make<RingState>("ring", sharing);
         run.thread("owner", [&state, most] {
             state.push_two();
             state.push();
@@ -293,9 +297,9 @@ Scenario all_taken_back(int thieves, std::size_t most) {
 }
 
 /// The same with a ring that was full: it pushes over what a thief may be reading.
-Scenario all_of_a_full_one() {
-    return [](Execution& run) {
-        auto& state = run.make<RingState>("ring");
+Scenario all_of_a_full_one(Sharing sharing = Sharing::Barriers) {
+    return [=](Execution& run) {
+        auto& state = run.make<RingState>("ring", sharing);
         state.push_two();
         state.push_two();
         run.thread("owner", [&state] {
@@ -323,6 +327,11 @@ TEST(Ring, TwoThieves) {
 }
 TEST(Ring, WrapAround) {
     expect_holds(wrap_around());
+}
+TEST(Ring, WithoutHeavyBarriers) {
+    expect_holds(owner_and_thieves(1, 1, 2, Sharing::Rmws));
+    expect_holds(wrap_around(Sharing::Rmws));
+    expect_holds(chain(Sharing::Rmws), kTwo);
 }
 TEST(Ring, AThiefStealsIntoSlotsThatWereStolenFrom) {
     expect_holds(wrapped_thief());
@@ -369,6 +378,11 @@ TEST(RingMutant, PublishWithoutRelease) {
         {"public_ring.hpp", "publish", Change::NoRelease, nullptr},
         "data race"
     );
+    expect_found(
+        owner_and_thieves(1, 1, 1, Sharing::Rmws),
+        {"public_ring.hpp", "publish", Change::NoRelease, nullptr},
+        "data race"
+    );
 }
 TEST(RingMutant, StealWithoutAcquire) {
     expect_found(
@@ -406,87 +420,6 @@ TEST(RingMutant, RoomWithoutAcquireAfterAllWereTakenBack) {
     expect_found(
         all_of_a_full_one(), {"public_ring.hpp", "room", Change::NoAcquire}, "claimed read"
     );
-}
-
-// ---- the slot
-
-struct SlotState {
-    rt::NextSlot<Item, Atomic> slot;
-    std::array<Item, 3> items;
-
-    void put(std::size_t item) {
-        items[item].payload = 1;
-        if (Item* const old = slot.put(items[item], true); old != nullptr) {
-            old->take();
-        }
-    }
-    void take() {
-        if (Item* const item = slot.take(true); item != nullptr) {
-            item->take();
-        }
-    }
-    void take_this(std::size_t item) {
-        if (slot.take_this(items[item], true)) {
-            items[item].take();
-        }
-    }
-    void steal() {
-        if (Item* const item = slot.steal(slot.look()); item != nullptr) {
-            item->take();
-        }
-    }
-};
-
-Scenario slot(int thieves) {
-    return [=](Execution& run) {
-        auto& state = run.make<SlotState>("slot");
-        run.thread("owner", [&state] {
-            state.put(0);
-            state.put(1);
-            state.take();
-            state.put(2);
-            state.take_this(2);
-        });
-        static constexpr std::array kNames{"thief 0", "thief 1"};
-        for (std::size_t t = 0; t < static_cast<std::size_t>(thieves); ++t) {
-            run.thread(kNames[t], [&state] {
-                state.steal();
-                state.steal();
-            });
-        }
-        run.at_end([&state] {
-            state.take();
-            for (const Item& item : state.items) {
-                require(item.taken == 1, "no task is lost");
-            }
-        });
-    };
-}
-
-TEST(Slot, OneThief) {
-    expect_holds(slot(1));
-}
-TEST(Slot, TwoThieves) {
-    expect_holds(slot(2), kTwo);
-}
-
-TEST(SlotMutant, PutInTwoSteps) {
-    expect_found(slot(1), {"next_slot.hpp", "put", Change::Split, "exchange"}, "");
-}
-TEST(SlotMutant, TakeInTwoSteps) {
-    expect_found(slot(1), {"next_slot.hpp", "take", Change::Split, "exchange"}, "");
-}
-TEST(SlotMutant, TakeThisInTwoSteps) {
-    expect_found(slot(1), {"next_slot.hpp", "take_this", Change::Split, nullptr}, "");
-}
-TEST(SlotMutant, StealInTwoSteps) {
-    expect_found(slot(1), {"next_slot.hpp", "steal", Change::Split, nullptr}, "");
-}
-TEST(SlotMutant, PutWithoutRelease) {
-    expect_found(slot(1), {"next_slot.hpp", "put", Change::NoRelease, "exchange"}, "data race");
-}
-TEST(SlotMutant, StealWithoutAcquire) {
-    expect_found(slot(1), {"next_slot.hpp", "steal", Change::NoAcquire, nullptr}, "data race");
 }
 
 }  // namespace

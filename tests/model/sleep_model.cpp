@@ -65,7 +65,7 @@ void ModelWorker::turn() {
     if (!scheduler_.inbox.looks_empty()) {
         if (ModelTask* const task = take_inbox(); task != nullptr) {
             const bool busy = has_ready();
-            require(ring.push(*task, true), "the ring has room");
+            require(ring.push(*task, scheduler_.sharing), "the ring has room");
             if (busy && !wrong(Bug::BusyInSilence)) {
                 scheduler_.notify(this);
             }
@@ -114,15 +114,17 @@ void ModelWorker::unpark() {
 
 void ModelWorker::push_to_ring(ModelTask& task) {
     task.payload = 1;
-    require(ring.push(task, true), "the ring has room");
+    require(ring.push(task, scheduler_.sharing), "the ring has room");
     scheduler_.notify(this);
 }
 
 void ModelWorker::push_to_slot(ModelTask& task) {
     task.payload = 1;
-    if (ModelTask* const displaced = slot.put(task, true); displaced != nullptr) {
-        require(ring.push(*displaced, true), "the ring has room");
+    kept.lock();
+    if (ModelTask* const displaced = slot.put(task); displaced != nullptr) {
+        require(ring.push(*displaced, scheduler_.sharing), "the ring has room");
     }
+    kept.unlock();
     scheduler_.notify(this);
 }
 
@@ -166,10 +168,15 @@ bool ModelWorker::has_ready() const {
 }
 
 ModelTask* ModelWorker::take_stealable() {
-    if (ModelTask* const task = slot.take(true); task != nullptr) {
-        return task;
+    if (!slot.looks_empty()) {
+        kept.lock();
+        ModelTask* const task = slot.take();
+        kept.unlock();
+        if (task != nullptr) {
+            return task;
+        }
     }
-    return ring.pop(true);
+    return ring.pop(scheduler_.sharing);
 }
 
 ModelTask* ModelWorker::take_inbox() {
@@ -180,7 +187,7 @@ ModelTask* ModelWorker::take_inbox() {
     const std::size_t share = scheduler_.inbox.size() / scheduler_.workers.size() + 1;
     const std::size_t count = scheduler_.inbox.take(token_, taken.data(), share);
     for (std::size_t i = 1; i < count; ++i) {
-        require(ring.push(*taken[i], true), "the ring has room");
+        require(ring.push(*taken[i], scheduler_.sharing), "the ring has room");
     }
     if (count > 1 && !wrong(Bug::InboxInSilence)) {
         scheduler_.notify(this);
@@ -243,24 +250,31 @@ ModelTask* ModelWorker::find() {
         if (victim == this) {
             continue;
         }
-        if (ModelTask* const task = victim->ring.steal_half(ring, taken); task != nullptr) {
+        if (ModelTask* const task = victim->ring.steal_half(ring, taken, scheduler_.sharing);
+            task != nullptr) {
             return task;
         }
     }
     for (ModelWorker* const victim : scheduler_.workers) {
-        if (victim == this || victim->slot.looks_empty()) {
+        if (victim == this || victim->slot.looks_empty() || !victim->kept.claim()) {
             continue;
         }
-        if (ModelTask* const task = victim->slot.steal(victim->slot.look()); task != nullptr) {
+        ModelTask* const task = victim->slot.take();
+        victim->kept.release_claim();
+        if (task != nullptr) {
             return task;
         }
     }
     return nullptr;
 }
 
-ModelWorker::Sight ModelWorker::last_look() {
+ModelWorker::Sight ModelWorker::last_look(bool alone) {
     if (wrong(Bug::NoLastLook)) {
         return Sight::Nothing;
+    }
+    if (alone != wrong(Bug::BarrierOfNobody) && scheduler_.sharing == rt::Sharing::Barriers &&
+        !wrong(Bug::NoHeavyBarrier)) {
+        heavy_barrier();
     }
     if (scheduler_.inbox.look_closely()) {
         return Sight::Work;
@@ -270,10 +284,11 @@ ModelWorker::Sight ModelWorker::last_look() {
         if (victim == this) {
             continue;
         }
-        if (victim->slot.look_closely()) {
-            sight = Sight::Slot;
+        victim->kept.look_closely();
+        if (!victim->slot.looks_empty()) {
+            sight = Sight::Kept;
         }
-        if (victim->ring.look_closely()) {
+        if (victim->ring.look_closely(scheduler_.sharing)) {
             return Sight::Work;
         }
     }
@@ -288,11 +303,11 @@ void ModelWorker::park() {
     ModelIdle& idle = scheduler_.idle;
     Sight sight = Sight::Nothing;
     if (wrong(Bug::LookBeforeAnnounce)) {
-        sight = last_look();
+        sight = last_look(true);
         idle.announce(index_, std::exchange(searching_, false));
     } else {
-        idle.announce(index_, std::exchange(searching_, false));
-        sight = last_look();
+        const bool alone = idle.announce(index_, std::exchange(searching_, false));
+        sight = last_look(alone);
     }
     if (sight == Sight::Nothing) {
         sleep_in_reactor(true);
@@ -304,7 +319,7 @@ void ModelWorker::park() {
         idle.begin_search_anyway();
         searching_ = true;
     }
-    if (sight == Sight::Slot) {
+    if (sight == Sight::Kept) {
         nap_ = true;
         owes_look_ = true;
     }
@@ -337,7 +352,7 @@ void ModelWorker::nap() {
 std::uint32_t ModelWorker::traffic() {
     auto sum = static_cast<std::uint32_t>(scheduler_.inbox.size());
     for (ModelWorker* const victim : scheduler_.workers) {
-        sum += victim == this ? 0 : victim->ring.pushed() + victim->slot.stamp();
+        sum += victim == this ? 0 : victim->ring.pushed() + victim->kept.count();
     }
     return sum;
 }

@@ -7,10 +7,12 @@
 #include "base/atomic.hpp"
 #include "model/checker.hpp"
 #include "model/model_queue.hpp"
+#include "model/model_sides.hpp"
 #include "sched/idle.hpp"
 #include "sched/inbox.hpp"
 #include "sched/mailbox.hpp"
 #include "sched/next_slot.hpp"
+#include "sched/owner_lock.hpp"
 #include "sched/public_ring.hpp"
 
 /// The sleep protocol as runtime/sched/{worker,worker_idle,worker_queues,scheduler}.cpp follow it,
@@ -21,6 +23,8 @@ namespace weft::model {
 /// What the model does wrong on purpose.
 enum class Bug {
     None,
+    NoHeavyBarrier,      ///< looks for the last time without one
+    BarrierOfNobody,     ///< the last one to search leaves the heavy barrier to others
     NoLastLook,          ///< sleeps after announcing itself, without looking once more
     LookBeforeAnnounce,  ///< looks, then announces itself
     RetractUnchecked,    ///< does not see that it was chosen
@@ -56,7 +60,7 @@ using ModelInbox = rt::Inbox<ModelTask, Atomic, ModelQueue<ModelTask>>;
 
 class ModelScheduler {
 public:
-    explicit ModelScheduler(Bug planted) : bug(planted) {}
+    ModelScheduler(Bug planted, rt::Sharing how) : bug(planted), sharing(how) {}
 
     void notify(ModelWorker* from);
     /// A thread outside brings a task.
@@ -64,6 +68,7 @@ public:
     void ran(ModelTask& task);
 
     const Bug bug;
+    const rt::Sharing sharing;
     ModelIdle idle;
     ModelInbox inbox;
     std::vector<ModelWorker*> workers;
@@ -81,7 +86,10 @@ public:
     using Slot = rt::NextSlot<ModelTask, Atomic>;
 
     ModelWorker(ModelScheduler& scheduler, int index)
-        : token_(scheduler.inbox.make_token()), scheduler_(scheduler), index_(index) {
+        : kept(scheduler.sharing),
+          token_(scheduler.inbox.make_token()),
+          scheduler_(scheduler),
+          index_(index) {
         scheduler.workers.push_back(this);
     }
 
@@ -100,10 +108,11 @@ public:
 
     rt::Mailbox<Mail, Atomic> mailbox;
     Ring ring;
+    rt::OwnerLock<Atomic, ModelSides> kept;
     Slot slot;
 
 private:
-    enum class Sight { Nothing, Slot, Work };
+    enum class Sight { Nothing, Kept, Work };
 
     void turn();
     void run(ModelTask& task);
@@ -116,7 +125,7 @@ private:
     [[nodiscard]] ModelTask* find();
     void end_search();
     void hand_search_on();
-    [[nodiscard]] Sight last_look();
+    [[nodiscard]] Sight last_look(bool alone);
     void park();
     void nap();
     void look_again();

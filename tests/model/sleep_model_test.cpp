@@ -13,8 +13,10 @@
 namespace weft::model {
 namespace {
 
+using rt::Sharing;
+
 struct World {
-    World(Bug bug, int width, int tasks_expected) : scheduler(bug) {
+    World(Bug bug, Sharing sharing, int width, int tasks_expected) : scheduler(bug, sharing) {
         scheduler.expected = tasks_expected;
         for (int index = 0; index < width; ++index) {
             workers.emplace_back(scheduler, index);
@@ -36,10 +38,14 @@ struct World {
     Plain<int> reason{0};  // of a stop
 };
 
-World& make_world(Execution& run, Bug bug, int width, int tasks) {
-    auto& world = run.make<World>("world", bug, width, tasks);
+/// How the loops of the scenarios that are made now share their work.
+Sharing sharing_now = Sharing::Barriers;
+
+World& make_world(Execution& run, Bug bug, Sharing sharing, int width, int tasks) {
+    auto& world = run.make<World>("world", bug, sharing, width, tasks);
     constexpr std::array kMailboxes{"mailbox 0", "mailbox 1", "mailbox 2"};
     constexpr std::array kRings{"ring 0", "ring 1", "ring 2"};
+    constexpr std::array kLocks{"kept 0", "kept 1", "kept 2"};
     constexpr std::array kSlots{"slot 0", "slot 1", "slot 2"};
     constexpr std::array kTasks{"task 0", "task 1", "task 2"};
     run.name("idle", world.scheduler.idle);
@@ -47,6 +53,7 @@ World& make_world(Execution& run, Bug bug, int width, int tasks) {
     for (std::size_t i = 0; i < world.workers.size(); ++i) {
         run.name(kMailboxes[i], world.workers[i].mailbox);
         run.name(kRings[i], world.workers[i].ring);
+        run.name(kLocks[i], world.workers[i].kept);
         run.name(kSlots[i], world.workers[i].slot);
     }
     for (std::size_t i = 0; i < world.tasks.size(); ++i) {
@@ -66,8 +73,8 @@ void drive(Execution& run, World& world, std::size_t first) {
 
 /// Threads outside, each with one task, and workers that have nothing else.
 Scenario outside(Bug bug, int submitters, int width, bool lies = false) {
-    return [=](Execution& run) {
-        World& world = make_world(run, bug, width, submitters);
+    return [=, sharing = sharing_now](Execution& run) {
+        World& world = make_world(run, bug, sharing, width, submitters);
         lies_of_queues = lies ? 1 : 0;
         drive(run, world, 0);
         static constexpr std::array kNames{"submitter a", "submitter b"};
@@ -82,8 +89,8 @@ Scenario outside(Bug bug, int submitters, int width, bool lies = false) {
 /// A worker that is busy for long and makes tasks ready meanwhile; the others must run them all at
 /// once: each of the tasks runs for long, too.
 Scenario busy_owner(Bug bug, int tasks, int width, bool slot) {
-    return [=](Execution& run) {
-        World& world = make_world(run, bug, width, tasks);
+    return [=, sharing = sharing_now](Execution& run) {
+        World& world = make_world(run, bug, sharing, width, tasks);
         for (ModelTask& task : world.tasks) {
             world.run_for_long(task);
         }
@@ -101,8 +108,8 @@ Scenario busy_owner(Bug bug, int tasks, int width, bool slot) {
 /// A worker is woken to search, and finds an event in its own reactor at the same time, whose task
 /// runs for long. Another worker sleeps.
 Scenario woken_for_two_things(Bug bug) {
-    return [=](Execution& run) {
-        World& world = make_world(run, bug, 3, 2);
+    return [=, sharing = sharing_now](Execution& run) {
+        World& world = make_world(run, bug, sharing, 3, 2);
         world.run_for_long(world.tasks[1]);
         drive(run, world, 1);
         run.thread("owner", [&world] {
@@ -115,8 +122,8 @@ Scenario woken_for_two_things(Bug bug) {
 
 /// A worker looks for the last time, and somebody mails it a task that runs for long.
 Scenario mailed_at_the_last_look(Bug bug) {
-    return [=](Execution& run) {
-        World& world = make_world(run, bug, 3, 2);
+    return [=, sharing = sharing_now](Execution& run) {
+        World& world = make_world(run, bug, sharing, 3, 2);
         world.run_for_long(world.tasks[1]);
         drive(run, world, 1);
         run.thread("owner", [&world] {
@@ -130,8 +137,8 @@ Scenario mailed_at_the_last_look(Bug bug) {
 /// A worker was chosen in vain and goes to nap; it gets work of its own, which takes long, before
 /// the nap is over. Another worker sleeps.
 Scenario nap_from_a_search(Bug bug) {
-    return [=](Execution& run) {
-        World& world = make_world(run, bug, 3, 2);
+    return [=, sharing = sharing_now](Execution& run) {
+        World& world = make_world(run, bug, sharing, 3, 2);
         world.run_for_long(world.tasks[1]);
         world.workers[1].begin_as_chosen();
         drive(run, world, 1);
@@ -145,8 +152,8 @@ Scenario nap_from_a_search(Bug bug) {
 
 /// Two tasks lie in the inbox, both run for long, and a worker may take both.
 Scenario two_in_the_inbox(Bug bug) {
-    return [=](Execution& run) {
-        World& world = make_world(run, bug, 2, 2);
+    return [=, sharing = sharing_now](Execution& run) {
+        World& world = make_world(run, bug, sharing, 2, 2);
         for (std::size_t i = 0; i < 2; ++i) {
             world.run_for_long(world.tasks[i]);
             world.scheduler.submit_from_outside(world.tasks[i]);
@@ -157,8 +164,8 @@ Scenario two_in_the_inbox(Bug bug) {
 
 /// Two tasks come, both run for long, and a worker that was not to search may take both.
 Scenario two_to_come(Bug bug) {
-    return [=](Execution& run) {
-        World& world = make_world(run, bug, 2, 2);
+    return [=, sharing = sharing_now](Execution& run) {
+        World& world = make_world(run, bug, sharing, 2, 2);
         for (ModelTask& task : world.tasks) {
             world.run_for_long(task);
         }
@@ -172,8 +179,8 @@ Scenario two_to_come(Bug bug) {
 
 /// A task lies in the inbox, and a worker that may take it has another to run for long.
 Scenario one_in_the_inbox_of_a_busy_one(Bug bug) {
-    return [=](Execution& run) {
-        World& world = make_world(run, bug, 2, 2);
+    return [=, sharing = sharing_now](Execution& run) {
+        World& world = make_world(run, bug, sharing, 2, 2);
         world.run_for_long(world.tasks[0]);
         world.workers[0].push_pinned(world.tasks[0]);
         world.scheduler.submit_from_outside(world.tasks[1]);
@@ -183,8 +190,8 @@ Scenario one_in_the_inbox_of_a_busy_one(Bug bug) {
 
 /// One task lies in the inbox and runs for long; another comes.
 Scenario one_in_the_inbox_one_to_come(Bug bug) {
-    return [=](Execution& run) {
-        World& world = make_world(run, bug, 2, 2);
+    return [=, sharing = sharing_now](Execution& run) {
+        World& world = make_world(run, bug, sharing, 2, 2);
         for (std::size_t i = 0; i < 2; ++i) {
             world.run_for_long(world.tasks[i]);
         }
@@ -195,8 +202,8 @@ Scenario one_in_the_inbox_one_to_come(Bug bug) {
 }
 
 Scenario stop(Bug bug) {
-    return [=](Execution& run) {
-        World& world = make_world(run, bug, 1, 0);
+    return [=, sharing = sharing_now](Execution& run) {
+        World& world = make_world(run, bug, sharing, 1, 0);
         run.thread("worker 0", [&world] {
             world.workers[0].drive();
             require(world.reason == 1, "why it was stopped is known after");
@@ -214,55 +221,70 @@ constexpr Limits kOne{.preemptions = 1, .stale_reads = 1};
 constexpr Limits kThreeInOrder{.preemptions = 3, .stale_reads = 0};
 constexpr Limits kFourInOrder{.preemptions = 4, .stale_reads = 0};
 
-TEST(Sleep, OneFromOutside) {
+class Sleep : public testing::TestWithParam<Sharing> {
+public:
+    Sleep() { sharing_now = GetParam(); }
+    Sleep(const Sleep&) = delete;
+    Sleep& operator=(const Sleep&) = delete;
+    ~Sleep() override { sharing_now = Sharing::Barriers; }
+};
+
+INSTANTIATE_TEST_SUITE_P(
+    Each,
+    Sleep,
+    testing::Values(Sharing::Barriers, Sharing::Rmws),
+    [](const auto& each) { return each.param == Sharing::Barriers ? "barriers" : "rmws"; }
+);
+
+TEST_P(Sleep, OneFromOutside) {
     expect_holds(outside(Bug::None, 1, 1));
 }
-TEST(Sleep, OneFromOutsideTwoWorkers) {
+TEST_P(Sleep, OneFromOutsideTwoWorkers) {
     expect_holds(outside(Bug::None, 1, 2), kTwoOne);
 }
-TEST(Sleep, TwoFromOutside) {
+TEST_P(Sleep, TwoFromOutside) {
     expect_holds(outside(Bug::None, 2, 1), kTwo);
 }
-TEST(Sleep, TwoFromOutsideTwoWorkers) {
+TEST_P(Sleep, TwoFromOutsideTwoWorkers) {
     expect_holds(outside(Bug::None, 2, 2), kOne);
 }
-TEST(Sleep, TheInboxFalselySaysEmpty) {
+TEST_P(Sleep, TheInboxFalselySaysEmpty) {
     expect_holds(outside(Bug::None, 1, 1, true));
 }
-TEST(Sleep, BusyOwnerRing) {
+TEST_P(Sleep, BusyOwnerRing) {
     expect_holds(busy_owner(Bug::None, 1, 2, false));
 }
-TEST(Sleep, BusyOwnerSlot) {
+TEST_P(Sleep, BusyOwnerSlot) {
     expect_holds(busy_owner(Bug::None, 1, 2, true));
 }
-TEST(Sleep, BusyOwnerTwoSleepers) {
+TEST_P(Sleep, BusyOwnerTwoSleepers) {
     expect_holds(busy_owner(Bug::None, 1, 3, false), kOne);
 }
-TEST(Sleep, TheSearchIsHandedOn) {
+TEST_P(Sleep, TheSearchIsHandedOn) {
     expect_holds(busy_owner(Bug::None, 2, 3, false), kOne);
 }
-TEST(Sleep, WokenForTwoThings) {
+TEST_P(Sleep, WokenForTwoThings) {
     expect_holds(woken_for_two_things(Bug::None), kOne);
 }
-TEST(Sleep, MailedAtTheLastLook) {
+TEST_P(Sleep, MailedAtTheLastLook) {
     expect_holds(mailed_at_the_last_look(Bug::None), kOne);
 }
-TEST(Sleep, NapFromASearch) {
+TEST_P(Sleep, NapFromASearch) {
     expect_holds(nap_from_a_search(Bug::None), kOne);
 }
-TEST(Sleep, TwoInTheInbox) {
+TEST_P(Sleep, TwoInTheInbox) {
     expect_holds(two_in_the_inbox(Bug::None), kTwo);
 }
-TEST(Sleep, TwoToCome) {
+TEST_P(Sleep, TwoToCome) {
     expect_holds(two_to_come(Bug::None), kOne);
 }
-TEST(Sleep, OneInTheInboxOneToCome) {
+TEST_P(Sleep, OneInTheInboxOneToCome) {
     expect_holds(one_in_the_inbox_one_to_come(Bug::None), kTwoOne);
 }
-TEST(Sleep, OneInTheInboxOfABusyOne) {
+TEST_P(Sleep, OneInTheInboxOfABusyOne) {
     expect_holds(one_in_the_inbox_of_a_busy_one(Bug::None), kTwo);
 }
-TEST(Sleep, Stop) {
+TEST_P(Sleep, Stop) {
     expect_holds(stop(Bug::None));
 }
 
@@ -271,6 +293,13 @@ constexpr const char* kLying = "no task is left lying";
 
 TEST(SleepMutant, NoLastLook) {
     expect_found(outside(Bug::NoLastLook, 1, 1), kLying);
+}
+TEST(SleepMutant, NoHeavyBarrier) {
+    expect_found(busy_owner(Bug::NoHeavyBarrier, 1, 2, false), "nobody will wake");
+    expect_found(busy_owner(Bug::NoHeavyBarrier, 1, 2, true), "nobody will wake");
+}
+TEST(SleepMutant, BarrierOfNobody) {
+    expect_found(busy_owner(Bug::BarrierOfNobody, 1, 2, false), "nobody will wake");
 }
 TEST(SleepMutant, LookBeforeAnnounce) {
     expect_found(outside(Bug::LookBeforeAnnounce, 1, 1), kLying);

@@ -14,6 +14,7 @@
 #include <weft/sleep.hpp>
 
 #include "sched/own_stack.hpp"
+#include "sched/process_state.hpp"
 #include "sched/worker.hpp"
 #include "support/runtime_fixture.hpp"
 
@@ -104,35 +105,52 @@ std::size_t seen_by_thieves() {
     return static_cast<rt::Worker&>(*get_running_loop().sink()).ring().size();
 }
 
-// Goal: all of them run on the other loops while the one that has them is kept. Those are kept, too, until all
-// are where the first loop puts them: half of them, but from 8 to 64, where thieves see them.
-TEST_P(KeptLoop, OthersRunAllThatItHas) {
-    for (const std::size_t size : {1U, 5U, 9U, 20U, 300U, 2000U}) {
-        Runtime runtime(options());
-        runtime.start();
-        OthersKept others(runtime);
-        auto keeper = runtime.loop(0).create_task([&] {
-            Crowd crowd(size);
-            others.wait();
-            crowd.spawn_all();
-            const std::size_t behind = size - 1;
-            const std::size_t seen = seen_by_thieves();
-            EXPECT_LE(seen, std::clamp<std::size_t>(behind / 2, 8, 64)) << size;
-            if (runtime.metrics().total().rescued == 0) {
-                EXPECT_EQ(seen, std::min(behind, std::clamp<std::size_t>(behind / 2, 8, 64)));
-            }
-            others.release();
-            crowd.keep();
-            EXPECT_EQ(crowd.on_loop_0(), 0) << size;
-            crowd.expect_each_ran_once();
-            crowd.await_all();
-        });
-        others.wait_for_end();
-        keeper.wait();
-        keeper.result();
-        if (size >= 300) {
-            EXPECT_GT(runtime.metrics().loops.at(0).rescued, size / 3) << size;
+/// A loop that has `size` tasks is kept until the others, which are kept until those are where it puts them,
+/// have run all. Returns what they did for that.
+Metrics keep_one_with(std::size_t size, const RuntimeOptions& options) {
+    Runtime runtime(options);
+    runtime.start();
+    OthersKept others(runtime);
+    auto keeper = runtime.loop(0).create_task([&] {
+        Crowd crowd(size);
+        others.wait();
+        crowd.spawn_all();
+        const std::size_t behind = size - 1;
+        const std::size_t seen = seen_by_thieves();
+        EXPECT_LE(seen, std::clamp<std::size_t>(behind / 2, 8, 64)) << size;
+        if (runtime.metrics().total().rescued == 0) {
+            EXPECT_EQ(seen, std::min(behind, std::clamp<std::size_t>(behind / 2, 8, 64)));
         }
+        others.release();
+        crowd.keep();
+        EXPECT_EQ(crowd.on_loop_0(), 0) << size;
+        crowd.expect_each_ran_once();
+        crowd.await_all();
+    });
+    others.wait_for_end();
+    keeper.wait();
+    keeper.result();
+    return runtime.metrics();
+}
+
+// Goal: all of them run on the other loops while the one that has them is kept: who is looking for work takes
+// what that one keeps to itself, too, long before it would be rescued.
+TEST_P(KeptLoop, OthersRunAllThatItHas) {
+    const rt::testing::ScopedEnvironment policy{
+        "WEFT_POLICY", "rescue_every_us=1000000,stuck_after_us=1000000"};
+    for (const std::size_t size : {1U, 5U, 9U, 20U, 300U, 2000U}) {
+        const Metrics metrics = keep_one_with(size, options());
+        EXPECT_GE(metrics.total().steals + metrics.total().rescued, size) << size;
+        EXPECT_GT(metrics.total().steals, size / 2) << size;
+    }
+}
+
+// Goal: where nobody takes it for a while, the rescuer gives it away.
+TEST_P(KeptLoop, IsRescuedOfAllThatItHas) {
+    const rt::testing::ScopedEnvironment policy{"WEFT_POLICY", "slot_hesitation_us=1000000"};
+    for (const std::size_t size : {300U, 2000U}) {
+        const Metrics metrics = keep_one_with(size, options());
+        EXPECT_GT(metrics.loops.at(0).rescued, size / 3) << size;
     }
 }
 

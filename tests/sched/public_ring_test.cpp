@@ -19,8 +19,14 @@ namespace {
 constexpr std::uint32_t kSize = 16;
 using Ring = rt::PublicRing<int, rt::Atomic, kSize>;
 
+using rt::Sharing;
+
+std::string name_of(Sharing sharing) {
+    return sharing == Sharing::None ? "alone" : sharing == Sharing::Barriers ? "barriers" : "rmws";
+}
+
 /// A ring that others look at, or nobody.
-class PublicRingTest : public ::testing::TestWithParam<bool> {
+class PublicRingTest : public ::testing::TestWithParam<Sharing> {
 protected:
     void push(std::size_t first, std::size_t last) {
         for (std::size_t i = first; i <= last; ++i) {
@@ -46,9 +52,12 @@ protected:
     std::array<int, 3 * kSize> items{};
 };
 
-INSTANTIATE_TEST_SUITE_P(Each, PublicRingTest, ::testing::Bool(), [](const auto& each) {
-    return each.param ? "shared" : "alone";
-});
+INSTANTIATE_TEST_SUITE_P(
+    Each,
+    PublicRingTest,
+    ::testing::Values(Sharing::None, Sharing::Barriers, Sharing::Rmws),
+    [](const auto& each) { return name_of(each.param); }
+);
 
 TEST_P(PublicRingTest, GivesThisOneWhenItIsTheOldest) {
     push(0, 4);
@@ -109,7 +118,17 @@ TEST_P(PublicRingTest, GivesAllOverItsEnd) {
 }
 
 // Goal: whatever the owner does while thieves take half, each comes out once.
-TEST(PublicRing, OwnerAndThieves) {
+class PublicRingOf : public ::testing::TestWithParam<Sharing> {};
+
+INSTANTIATE_TEST_SUITE_P(
+    Each,
+    PublicRingOf,
+    ::testing::Values(Sharing::Barriers, Sharing::Rmws),
+    [](const auto& each) { return name_of(each.param); }
+);
+
+TEST_P(PublicRingOf, OwnerAndThieves) {
+    const Sharing sharing = GetParam();
     constexpr std::size_t kItems = 64;
     constexpr int kThieves = 2;
     std::array<int, kItems> items{};
@@ -125,11 +144,11 @@ TEST(PublicRing, OwnerAndThieves) {
         thieves.emplace_back([&] {
             while (!over.load()) {
                 std::uint32_t stolen = 0;
-                int* item = ring.steal_half(own, stolen);
+                int* item = ring.steal_half(own, stolen, sharing);
                 if (item == nullptr) {
                     std::this_thread::yield();
                 }
-                for (; item != nullptr; item = own.pop(true)) {
+                for (; item != nullptr; item = own.pop(sharing)) {
                     take(item);
                 }
             }
@@ -141,7 +160,7 @@ TEST(PublicRing, OwnerAndThieves) {
     const auto take_some = [&](std::size_t newest) {
         switch (random() % 4) {
             case 0:
-                if (const int* const item = ring.pop(true)) {
+                if (const int* const item = ring.pop(sharing)) {
                     take(item);
                 }
                 break;
@@ -163,10 +182,10 @@ TEST(PublicRing, OwnerAndThieves) {
                 break;
         }
     };
-    const int rounds = scaled(20'000);
+    const int rounds = scaled(10'000);
     for (int round = 1; round <= rounds; ++round) {
         for (std::size_t i = 0; i < kItems; ++i) {
-            while (!ring.push(items.at(i), true)) {
+            while (!ring.push(items.at(i), sharing)) {
                 take_some(i);
             }
             if (random() % 3 == 0) {

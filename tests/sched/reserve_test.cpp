@@ -7,11 +7,14 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <mutex>
 #include <numeric>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "base/heavy_barrier.hpp"
+#include "sched/owner_lock.hpp"
 #include "support/random.hpp"
 #include "support/scale.hpp"
 
@@ -39,8 +42,8 @@ std::vector<int> numbers(int first, int last) {
     return all;
 }
 
-/// A reserve, with a rescuer or without, and items with numbers.
-class ReserveTest : public ::testing::TestWithParam<bool> {
+/// A reserve, and items with numbers.
+class ReserveTest : public ::testing::Test {
 protected:
     Item& item(int number) {
         while (items_.size() <= static_cast<std::size_t>(number)) {
@@ -106,17 +109,13 @@ protected:
         return found;
     }
 
-    rt::Reserve<Item, Link> reserve{GetParam()};
+    rt::Reserve<Item, Link> reserve;
 
 private:
     std::deque<Item> items_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Each, ReserveTest, ::testing::Bool(), [](const auto& each) {
-    return each.param ? "shared" : "alone";
-});
-
-TEST_P(ReserveTest, IsEmptyAtFirst) {
+TEST_F(ReserveTest, IsEmptyAtFirst) {
     EXPECT_EQ(reserve.pop(), nullptr);
     EXPECT_FALSE(take_this(0));
     EXPECT_EQ(take(3), std::vector<int>());
@@ -125,19 +124,19 @@ TEST_P(ReserveTest, IsEmptyAtFirst) {
     EXPECT_EQ(rest(), std::vector<int>());
 }
 
-TEST_P(ReserveTest, GivesTheOldestFirst) {
+TEST_F(ReserveTest, GivesTheOldestFirst) {
     EXPECT_EQ(push(0, 99), 0U);
     EXPECT_EQ(reserve.size(), 100U);
     EXPECT_EQ(rest(), numbers(0, 99));
 }
 
-TEST_P(ReserveTest, GivesTheOldestFirstWhenThereAreMany) {
+TEST_F(ReserveTest, GivesTheOldestFirstWhenThereAreMany) {
     EXPECT_EQ(push(0, 999), 6 * kKept);  // the array is full six times
     EXPECT_EQ(reserve.size(), 1000U);
     EXPECT_EQ(rest(), numbers(0, 999));
 }
 
-TEST_P(ReserveTest, SpillsOnlyWhenTheArrayIsFull) {
+TEST_F(ReserveTest, SpillsOnlyWhenTheArrayIsFull) {
     EXPECT_EQ(push(0, kArray - 1), 0U);
     EXPECT_EQ(room_before(), 0U);
     EXPECT_EQ(push(kArray, kArray), kKept);
@@ -145,7 +144,7 @@ TEST_P(ReserveTest, SpillsOnlyWhenTheArrayIsFull) {
     EXPECT_EQ(rest(), numbers(0, kArray));
 }
 
-TEST_P(ReserveTest, TakesOneFromTheFrontTheMiddleAndTheBack) {
+TEST_F(ReserveTest, TakesOneFromTheFrontTheMiddleAndTheBack) {
     push(0, 9);
     for (const int gone : {0, 5, 9, 4, 8}) {
         EXPECT_TRUE(take_this(gone)) << gone;
@@ -155,7 +154,7 @@ TEST_P(ReserveTest, TakesOneFromTheFrontTheMiddleAndTheBack) {
     EXPECT_EQ(rest(), (std::vector{1, 2, 3, 6, 7}));
 }
 
-TEST_P(ReserveTest, TakesTheLastOfAll) {
+TEST_F(ReserveTest, TakesTheLastOfAll) {
     push(0, 0);
     EXPECT_TRUE(take_this(0));
     EXPECT_TRUE(reserve.looks_empty());
@@ -166,7 +165,7 @@ TEST_P(ReserveTest, TakesTheLastOfAll) {
     EXPECT_EQ(rest(), std::vector<int>());
 }
 
-TEST_P(ReserveTest, DoesNotTakeWhatIsNotIn) {
+TEST_F(ReserveTest, DoesNotTakeWhatIsNotIn) {
     push(0, 9);
     EXPECT_FALSE(take_this(100));  // has the number of the first one, as a new task has
     for (std::uint16_t at = 0; at < 20; ++at) {
@@ -180,8 +179,8 @@ TEST_P(ReserveTest, DoesNotTakeWhatIsNotIn) {
     }
 }
 
-TEST_P(ReserveTest, DoesNotTakeWhatStandsInAnother) {
-    rt::Reserve<Item, Link> other{GetParam()};
+TEST_F(ReserveTest, DoesNotTakeWhatStandsInAnother) {
+    rt::Reserve<Item, Link> other;
     push(0, 9);
     for (int i = 10; i < 20; ++i) {
         other.push(item(i));
@@ -194,7 +193,7 @@ TEST_P(ReserveTest, DoesNotTakeWhatStandsInAnother) {
 }
 
 // One that was here has the number of one that is here now, 65536 later.
-TEST_P(ReserveTest, NumbersComeAgain) {
+TEST_F(ReserveTest, NumbersComeAgain) {
     push(1, 1);
     ASSERT_EQ(reserve.pop(), &item(1));
     go_to(item(1).queued_at.load());
@@ -205,7 +204,7 @@ TEST_P(ReserveTest, NumbersComeAgain) {
     EXPECT_EQ(rest(), std::vector{3});
 }
 
-TEST_P(ReserveTest, NumbersWrapAround) {
+TEST_F(ReserveTest, NumbersWrapAround) {
     for (const int before : {1, 100, 128, 200, 255}) {
         go_to(static_cast<std::uint16_t>(-before));
         push(0, 199);
@@ -220,7 +219,7 @@ TEST_P(ReserveTest, NumbersWrapAround) {
     }
 }
 
-TEST_P(ReserveTest, NumbersWrapAroundInAFullArray) {
+TEST_F(ReserveTest, NumbersWrapAroundInAFullArray) {
     go_to(static_cast<std::uint16_t>(-100));
     EXPECT_EQ(push(0, kArray - 1), 0U);
     EXPECT_TRUE(take_this(255));
@@ -233,7 +232,7 @@ TEST_P(ReserveTest, NumbersWrapAroundInAFullArray) {
 }
 
 // What is taken at either end makes room, with the places that were empty beside it.
-TEST_P(ReserveTest, EmptyPlacesAtTheEndsAreRoom) {
+TEST_F(ReserveTest, EmptyPlacesAtTheEndsAreRoom) {
     push(0, 99);
     ASSERT_EQ(room_before(), kArray - 100);
     for (const int gone : {1, 2, 3, 96, 97, 98}) {
@@ -252,7 +251,7 @@ TEST_P(ReserveTest, EmptyPlacesAtTheEndsAreRoom) {
     EXPECT_EQ(room_before(), kArray);
 }
 
-TEST_P(ReserveTest, EmptyPlacesAreNotSpilled) {
+TEST_F(ReserveTest, EmptyPlacesAreNotSpilled) {
     push(0, kArray - 1);
     std::vector<int> left = numbers(0, 300);
     const auto take_out = [&](int gone) {
@@ -273,7 +272,7 @@ TEST_P(ReserveTest, EmptyPlacesAreNotSpilled) {
     EXPECT_EQ(rest(), left);
 }
 
-TEST_P(ReserveTest, SpillsOverEmptyPlacesUpToTheNextOne) {
+TEST_F(ReserveTest, SpillsOverEmptyPlacesUpToTheNextOne) {
     push(0, kArray - 1);
     for (int gone = 1; gone < 200; ++gone) {
         EXPECT_TRUE(take_this(gone));
@@ -284,7 +283,7 @@ TEST_P(ReserveTest, SpillsOverEmptyPlacesUpToTheNextOne) {
     EXPECT_EQ(rest(), numbers(200, 256));
 }
 
-TEST_P(ReserveTest, OfTheChainItTakesTheOldestOnly) {
+TEST_F(ReserveTest, OfTheChainItTakesTheOldestOnly) {
     push(0, 299);
     EXPECT_EQ(room_before(), 0U) << "nothing may come before the chain";
     EXPECT_FALSE(take_this(1));
@@ -301,7 +300,7 @@ TEST_P(ReserveTest, OfTheChainItTakesTheOldestOnly) {
     EXPECT_EQ(rest(), left);
 }
 
-TEST_P(ReserveTest, PutsBeforeAllOthers) {
+TEST_F(ReserveTest, PutsBeforeAllOthers) {
     push(50, 59);
     put_first(40, 49);
     put_first(0, 39);
@@ -318,7 +317,7 @@ TEST_P(ReserveTest, PutsBeforeAllOthers) {
     EXPECT_EQ(rest(), left);
 }
 
-TEST_P(ReserveTest, PutsIntoAnEmptyOne) {
+TEST_F(ReserveTest, PutsIntoAnEmptyOne) {
     go_to(10);
     put_first(0, 99);  // the numbers go below 0
     EXPECT_EQ(reserve.size(), 100U);
@@ -330,7 +329,7 @@ TEST_P(ReserveTest, PutsIntoAnEmptyOne) {
     EXPECT_EQ(rest(), left);
 }
 
-TEST_P(ReserveTest, PutsAsManyAsThereIsRoomFor) {
+TEST_F(ReserveTest, PutsAsManyAsThereIsRoomFor) {
     push(200, 299);
     ASSERT_EQ(room_before(), 156U);
     put_first(44, 199);
@@ -344,7 +343,7 @@ TEST_P(ReserveTest, PutsAsManyAsThereIsRoomFor) {
     EXPECT_EQ(rest(), left);
 }
 
-TEST_P(ReserveTest, TakesAtMostSoMany) {
+TEST_F(ReserveTest, TakesAtMostSoMany) {
     push(0, 9);
     EXPECT_EQ(take(0), std::vector<int>());
     EXPECT_EQ(take(3), numbers(0, 2));
@@ -355,7 +354,7 @@ TEST_P(ReserveTest, TakesAtMostSoMany) {
     EXPECT_EQ(reserve.size(), 0U);
 }
 
-TEST_P(ReserveTest, TakesFromTheChainFirst) {
+TEST_F(ReserveTest, TakesFromTheChainFirst) {
     push(0, 299);
     EXPECT_EQ(take(64), numbers(0, 63));
     EXPECT_TRUE(take_this(128));
@@ -367,7 +366,7 @@ TEST_P(ReserveTest, TakesFromTheChainFirst) {
     EXPECT_EQ(rest(), numbers(130, 299));
 }
 
-TEST_P(ReserveTest, GivesAllOfThem) {
+TEST_F(ReserveTest, GivesAllOfThem) {
     push(0, 299);
     std::vector<int> left = numbers(0, 299);
     for (const int gone : {0, 130, 131, 200, 298, 299}) {
@@ -415,7 +414,7 @@ struct Model {
     }
 };
 
-TEST_P(ReserveTest, DoesWhatAListDoes) {
+TEST_F(ReserveTest, DoesWhatAListDoes) {
     auto random = random_engine();
     SCOPED_TRACE("seed " + std::to_string(seed()));
     const auto below = [&random](std::size_t limit) { return random() % limit; };
@@ -490,12 +489,26 @@ TEST_P(ReserveTest, DoesWhatAListDoes) {
     }
 }
 
-// Goal: a rescuer may take everything at any moment, and put some of it back: each comes out once.
-TEST(ReserveConcurrency, LoopAndRescuer) {
+class ReserveOf : public ::testing::TestWithParam<rt::Sharing> {};
+
+INSTANTIATE_TEST_SUITE_P(
+    Each,
+    ReserveOf,
+    ::testing::ValuesIn(
+        rt::has_heavy_barrier() ? std::vector{rt::Sharing::Barriers, rt::Sharing::Rmws}
+                                : std::vector{rt::Sharing::Rmws}
+    ),
+    [](const auto& each) { return each.param == rt::Sharing::Barriers ? "barriers" : "rmws"; }
+);
+
+// Goal: a rescuer may take everything at any moment, put some of it back, and a thief some of the oldest: each
+// comes out once.
+TEST_P(ReserveOf, LoopRescuerAndThief) {
     constexpr int kItems = 600;
     std::vector<Item> items(kItems);
     std::vector<std::atomic<int>> taken(kItems);
-    rt::Reserve<Item, Link> reserve{true};
+    rt::OwnerLock<> lock{GetParam()};
+    rt::Reserve<Item, Link> reserve;
     for (std::size_t i = 0; i < items.size(); ++i) {
         items[i].number = static_cast<int>(i);
     }
@@ -506,6 +519,9 @@ TEST(ReserveConcurrency, LoopAndRescuer) {
     std::thread rescuer([&] {
         for (bool last = false; !last;) {
             last = over.load();
+            while (!lock.claim()) {
+                std::this_thread::yield();
+            }
             rt::IntrusiveFifo<Link> all = reserve.take_all();
             for (int i = 0; Link* const one = all.pop(); ++i) {
                 auto& item = static_cast<Item&>(*one);
@@ -515,25 +531,57 @@ TEST(ReserveConcurrency, LoopAndRescuer) {
                     take(item);
                 }
             }
+            lock.release_claim();
             std::this_thread::yield();
         }
     });
-    // The loop's ring, which it takes back: there may be less room than when it took them out.
-    const auto put_back_first = [&reserve] {
-        std::vector<Item*> ring;
-        reserve.take(200, [&ring](std::size_t count, auto next) {
-            for (std::size_t i = 0; i < count; ++i) {
-                ring.push_back(next());
+    std::thread thief([&] {
+        while (!over.load()) {
+            if (lock.claim()) {
+                reserve.take(20, [&](std::size_t count, auto next) {
+                    for (std::size_t i = 0; i < count; ++i) {
+                        take(*next());
+                    }
+                });
+                lock.release_claim();
             }
-        });
-        reserve.put_first([&ring](Item** places, std::size_t room) {
-            const std::size_t count = std::min(room, ring.size());
-            std::copy_n(ring.end() - static_cast<std::ptrdiff_t>(count), count, places);
-            ring.resize(ring.size() - count);
-            return count;
-        });
+            std::this_thread::yield();
+        }
+    });
+    const auto push = [&](Item& item) {
+        const std::lock_guard own(lock);
+        reserve.push(item);
+    };
+    const auto pop = [&] {
+        const std::lock_guard own(lock);
+        return reserve.pop();
+    };
+    const auto take_this = [&](Item& item) {
+        const std::lock_guard own(lock);
+        return reserve.take_this(item);
+    };
+    // The loop's ring, which it takes back: there may be less room than when it took them out.
+    const auto put_back_first = [&] {
+        std::vector<Item*> ring;
+        {
+            const std::lock_guard own(lock);
+            reserve.take(200, [&ring](std::size_t count, auto next) {
+                for (std::size_t i = 0; i < count; ++i) {
+                    ring.push_back(next());
+                }
+            });
+        }
+        {
+            const std::lock_guard own(lock);
+            reserve.put_first([&ring](Item** places, std::size_t room) {
+                const std::size_t count = std::min(room, ring.size());
+                std::copy_n(ring.end() - static_cast<std::ptrdiff_t>(count), count, places);
+                ring.resize(ring.size() - count);
+                return count;
+            });
+        }
         for (Item* const rest : ring) {
-            reserve.push(*rest);
+            push(*rest);
         }
     };
     auto random = random_engine();
@@ -541,12 +589,12 @@ TEST(ReserveConcurrency, LoopAndRescuer) {
     const int rounds = scaled(300);
     for (int round = 0; round < rounds; ++round) {
         for (Item& item : items) {
-            reserve.push(item);
+            push(item);
             Item& wanted = items[random() % items.size()];
-            if (random() % 2 == 0 && reserve.take_this(wanted)) {
+            if (random() % 2 == 0 && take_this(wanted)) {
                 take(wanted);
             }
-            if (Item* const oldest = random() % 4 == 0 ? reserve.pop() : nullptr) {
+            if (Item* const oldest = random() % 4 == 0 ? pop() : nullptr) {
                 take(*oldest);
             }
             if (random() % 32 == 0) {
@@ -558,9 +606,9 @@ TEST(ReserveConcurrency, LoopAndRescuer) {
         }
         for (std::size_t i = 0; i < items.size(); ++i) {
             while (taken[i].load() == round) {
-                if (reserve.take_this(items[i])) {
+                if (take_this(items[i])) {
                     take(items[i]);
-                } else if (Item* const oldest = reserve.pop()) {
+                } else if (Item* const oldest = pop()) {
                     take(*oldest);
                 }
             }
@@ -568,6 +616,7 @@ TEST(ReserveConcurrency, LoopAndRescuer) {
         }
     }
     rescuer.join();
+    thief.join();
     EXPECT_TRUE(reserve.looks_empty());
 }
 

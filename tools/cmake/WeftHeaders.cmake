@@ -3,8 +3,8 @@
 # looks at what they include.
 include_guard()
 
-if(CMAKE_UNITY_BUILD)
-    return()  # what is compiled together is not alone; dev and release look at it
+if(CMAKE_UNITY_BUILD AND NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
+    return()  # one preset that looks at it is enough: dev
 endif()
 
 set(folder ${PROJECT_BINARY_DIR}/headers_alone)
@@ -27,4 +27,5 @@ endforeach()
 
 add_library(weft_headers_alone OBJECT ${units})
 weft_own_code(weft_headers_alone)
+set_target_properties(weft_headers_alone PROPERTIES UNITY_BUILD OFF)
 target_include_directories(weft_headers_alone PRIVATE ${PROJECT_SOURCE_DIR}/include)

@@ -32,7 +32,7 @@ if(WEFT_WERROR)
     list(APPEND WEFT_WARNINGS -Werror)
 endif()
 if(CMAKE_UNITY_BUILD)
-    # A name may hide one of a file that it is joined with; dev and release look at each alone.
+    # A name may hide one of a file that it is joined with.
     list(APPEND WEFT_WARNINGS -Wno-shadow)
 endif()
 if(WEFT_SANITIZER AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
