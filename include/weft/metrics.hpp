@@ -14,6 +14,8 @@ struct LoopMetrics {
     std::uint64_t suspensions = 0;     ///< times a task left the CPU here
     std::uint64_t steals = 0;          ///< stealable tasks taken from other loops
     std::uint64_t steal_searches = 0;  ///< times this loop went looking for some
+    std::uint64_t spins = 0;           ///< times it went on looking for a while, before it slept
+    std::uint64_t spins_in_vain = 0;   ///< of these, the ones that brought nothing
     std::uint64_t injected = 0;        ///< stealable tasks taken that came from plain threads
     std::uint64_t mail_received = 0;   ///< tasks and callbacks that other threads left here
     std::uint64_t parks = 0;           ///< times the loop slept

@@ -41,10 +41,10 @@ public:
         }
     }
 
-    /// Gives back what `size` elements, and as many more, would not need.
+    /// Gives back what `size` elements, and as many more, would not need; the first few places stay.
     void shrink(std::size_t size) noexcept {
         std::size_t keep = blocks_used_;
-        while (keep > 0 && 2 * size <= capacity_of(keep - 1)) {
+        while (keep > kAlwaysKept && 2 * size <= capacity_of(keep - 1)) {
             --keep;
         }
         free_blocks(keep);
@@ -53,6 +53,7 @@ public:
 private:
     static constexpr std::size_t kFirst = 64;
     static constexpr std::size_t kBlocks = 40;
+    static constexpr std::size_t kAlwaysKept = 2;  // blocks
     // From here on on huge pages: by then a page that is not used up is little beside the others.
     static constexpr std::size_t kHugeFrom = 2 * kHugePageBytes;
 

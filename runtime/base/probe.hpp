@@ -27,6 +27,8 @@ struct alignas(kCacheLine) WorkerCounters {
     Counter callbacks_run;   ///< call_soon, timers, done-callbacks
     Counter steals;          ///< stealable tasks taken from another worker
     Counter steal_searches;  ///< times this worker went looking
+    Counter spins;           ///< times it went on looking for a while before it slept
+    Counter spins_in_vain;   ///< of these, the ones that brought nothing
     Counter injected;        ///< stealable tasks taken from the injection queue
     Counter mail_received;   ///< runnables that came through the mailbox
     Counter parks;           ///< times the worker slept in its reactor

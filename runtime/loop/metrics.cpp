@@ -17,6 +17,8 @@ LoopMetrics read(const rt::WorkerCounters& counters) {
         .suspensions = counters.tasks_run.get() - counters.tasks_finished.get(),
         .steals = counters.steals.get(),
         .steal_searches = counters.steal_searches.get(),
+        .spins = counters.spins.get(),
+        .spins_in_vain = counters.spins_in_vain.get(),
         .injected = counters.injected.get(),
         .mail_received = counters.mail_received.get(),
         .parks = counters.parks.get(),
@@ -80,6 +82,8 @@ LoopMetrics Metrics::total() const noexcept {
         sum.suspensions += loop.suspensions;
         sum.steals += loop.steals;
         sum.steal_searches += loop.steal_searches;
+        sum.spins += loop.spins;
+        sum.spins_in_vain += loop.spins_in_vain;
         sum.injected += loop.injected;
         sum.mail_received += loop.mail_received;
         sum.parks += loop.parks;

@@ -20,7 +20,7 @@ struct Knob {
 
 constexpr int kSecond = 1'000'000;  // us
 
-constexpr std::array<Knob, 13> kKnobs{{
+constexpr std::array<Knob, 14> kKnobs{{
     {"quantum", &Policy::quantum, 1, 1'000'000},
     {"runs_per_turn", &Policy::runs_per_turn, 0, 1'000'000},
     {"poll_every_us", &Policy::poll_every_us, 0, kSecond},
@@ -31,6 +31,7 @@ constexpr std::array<Knob, 13> kKnobs{{
     {"public_at_most", &Policy::public_at_most, 1, 256},
     {"shortest_nap_us", &Policy::shortest_nap_us, 1, kSecond},
     {"longest_nap_us", &Policy::longest_nap_us, 1, kSecond},
+    {"spin_us", &Policy::spin_us, 0, kSecond},
     {"rescue_every_us", &Policy::rescue_every_us, 100, kSecond},
     {"stuck_after_us", &Policy::stuck_after_us, 100, kSecond},
     {"heavy_barriers", &Policy::heavy_barriers, 0, 1},

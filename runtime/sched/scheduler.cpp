@@ -105,10 +105,13 @@ Scheduler::Scheduler(const SchedulerOptions& options, const std::function<Loop*(
         const std::optional<double> quota = is_disabled("cgroup") ? std::nullopt : cpu_quota();
         width_ = std::min(choose_width(topology, quota, options.workers), Idle<>::kMostWorkers);
         pins_ = plan_pinning(topology, width_, quota, options.pinning.value_or(PinPolicy::Auto));
+        may_spin_ =
+            !quota && width_ <= static_cast<int>(topology.cpus.size()) && !options.virtual_time;
     } else if (machine != nullptr) {
         width_ = machine->workers();
         pins_ =
             plan_pinning(topology, width_, std::nullopt, options.pinning.value_or(PinPolicy::Auto));
+        may_spin_ = true;
     } else {
         width_ = options.workers > 0 ? options.workers : simulation_->temper().workers;
         options_.in_place = options_.in_place && simulation_->temper().in_place;

@@ -95,6 +95,8 @@ public:
 
     /// How the workers make stealable work known to one another.
     [[nodiscard]] Sharing sharing() const noexcept;
+    /// For how long a worker may go on looking for work before it sleeps, us.
+    [[nodiscard]] int spin_us() const noexcept { return may_spin_ ? policy_.spin_us : 0; }
 
     /// Wakes one sleeping worker for stealable work, unless somebody is looking already. `from`:
     /// who asks; null for a thread outside.
@@ -155,6 +157,7 @@ private:
     Simulation* const simulation_;
     const Policy policy_ = Policy::from_environment();
     int width_ = 0;
+    bool may_spin_ = false;  // each worker has a CPU, and may use all of it
     std::unique_ptr<StackPool> own_stacks_;
     StackPool* stacks_ = nullptr;
     std::vector<PinPlan> pins_;

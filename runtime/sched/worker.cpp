@@ -44,6 +44,7 @@ Worker::Worker(Setup setup)
       poll_every_(ticks_of(policy_.poll_every_us)),
       slot_hesitation_(ticks_of(policy_.slot_hesitation_us)),
       slot_pass_every_(ticks_of(policy_.slot_pass_every_us)),
+      spin_(ticks_of(shared_ ? setup.scheduler.spin_us() : 0)),
       timers_(shared_),
       inbox_token_(setup.scheduler.inbox().make_token()),
       kept_(sharing_) {

@@ -23,6 +23,7 @@
 #include "sched/public_ring.hpp"
 #include "sched/reserve.hpp"
 #include "sched/simulation.hpp"
+#include "sched/spin_budget.hpp"
 #include "sched/victims.hpp"
 #include "task/carrier.hpp"
 #include "task/task_state.hpp"
@@ -195,6 +196,7 @@ private:
     [[nodiscard]] TaskState* find() noexcept;
     [[nodiscard]] TaskState* find_in_public() noexcept;
     [[nodiscard]] TaskState* steal_from(Worker& victim) noexcept;
+    [[nodiscard]] TaskState* spin() noexcept;
     [[nodiscard]] TaskState* steal_kept() noexcept;
     [[nodiscard]] TaskState* take_kept(Worker& victim) noexcept;
     void count_steals(const Worker& victim, std::uint32_t count) noexcept;
@@ -276,6 +278,8 @@ private:
     const std::uint64_t poll_every_;
     const std::uint64_t slot_hesitation_;
     const std::uint64_t slot_pass_every_;
+    const std::uint64_t spin_;
+    SpinBudget spin_budget_;
     std::uint64_t turns_driven_ = 0;
     LoopTimers timers_;
     Inbox<TaskState>::Token inbox_token_;

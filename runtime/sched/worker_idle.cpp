@@ -69,9 +69,17 @@ void Worker::idle() noexcept {
     tidy_stacks();
     if (scheduler_.stealable_seen()) {
         const bool was_chosen = std::exchange(chosen_, false);
-        if (TaskState* const task = search(); task != nullptr) {
+        TaskState* task = search();
+        if (task == nullptr && !was_chosen && spin_ > 0 && !once_) {
+            task = spin();
+        }
+        if (task != nullptr) {
             nap_ = 0;
             next_up_ = task;
+            return;
+        }
+        if (has_ready() || !mailbox_.looks_empty()) {
+            chosen_ = was_chosen;
             return;
         }
         if (was_chosen) {
@@ -104,6 +112,51 @@ TaskState* Worker::search() noexcept {
         end_search();
     }
     return task;
+}
+
+/// Goes on for a while before it sleeps: what comes now is had much sooner than by a sleep and a wake-up. One
+/// that searches looks for work; all look at their mailbox and reactor, and what those bring is for the turn
+/// to see.
+TaskState* Worker::spin() noexcept {
+    constexpr std::uint64_t kPolls = 2;
+    constexpr std::uint64_t kLooks = 10;
+    if (!spin_budget_.wants()) {
+        return nullptr;
+    }
+    counters.spins.add();
+    TaskState* found = nullptr;
+    bool came = false;
+    const std::uint64_t begun = ticks_now();
+    std::uint64_t next_look = begun;
+    std::uint64_t next_poll = begun + spin_ / kPolls;
+    for (std::uint64_t now = begun; !came && now - begun < spin_; now = ticks_now()) {
+        cpu_relax();
+        if (simulation_ != nullptr) [[unlikely]] {
+            simulation_->spin();
+        }
+        if (searching_ && now >= next_look) {
+            found = find_in_public();
+            next_look = now + spin_ / kLooks;
+        }
+        if (found == nullptr && now >= next_poll) {
+            if (deadline_is_due()) {
+                break;
+            }
+            poll(0);
+            next_poll = now + spin_ / kPolls;
+        }
+        came = found != nullptr || has_ready() || !mailbox_.looks_empty();
+    }
+    if (found != nullptr) {
+        end_search();
+    }
+    if (came) {
+        spin_budget_.paid();
+    } else {
+        spin_budget_.was_in_vain();
+        counters.spins_in_vain.add();
+    }
+    return found;
 }
 
 void Worker::end_search() noexcept {
@@ -316,6 +369,7 @@ void Worker::sleep_in_reactor(Nanos longest) noexcept {
     point();
     counters.parks.add();
     counters.polls.add();
+    const std::uint64_t since = ticks_now();
     if (scheduler_.virtual_clock() != nullptr) [[unlikely]] {
         sleep_in_virtual_time(longest);
     } else {
@@ -328,6 +382,9 @@ void Worker::sleep_in_reactor(Nanos longest) noexcept {
     last_poll_ = ticks_now();
     if (!mailbox_.unpark()) {
         counters.wakes_received.add();
+        if (last_poll_ - since < 2 * spin_) {
+            spin_budget_.would_have_paid();
+        }
     }
     scheduler_.rescuer().tell_awake();
 }

@@ -60,7 +60,7 @@ TEST(GrowingArrayTest, GivesBackWhatIsFarTooMuch) {
         }
     }
     array.shrink(0);
-    EXPECT_EQ(array.capacity(), 0U);
+    EXPECT_EQ(array.capacity(), 192U);  // the first few places stay
     for (size = 0; size < 200'000;) {
         array.reserve(++size);
     }
