@@ -12,8 +12,8 @@
 namespace weft::rt {
 namespace {
 
-constexpr std::array<std::string_view, 7> kFacilities{
-    "process_madvise", "madvise", "guard", "mprotect", "hugepage", "hwloc", "cgroup"};
+constexpr std::array<std::string_view, 8> kFacilities{
+    "process_madvise", "madvise", "guard", "mprotect", "hugepage", "membarrier", "hwloc", "cgroup"};
 
 bool is_known(std::string_view word) noexcept {
     return std::ranges::find(kFacilities, word) != kFacilities.end();

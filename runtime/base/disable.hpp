@@ -12,6 +12,7 @@ namespace weft::rt {
 //   guard             both                                     mprotect, for half of vm.max_map_count
 //   mprotect          a mapping for each guard                 canaries, if the others are refused, too
 //   hugepage          2 MiB at a time for a million of records    pages of 4 KiB
+//   membarrier        work is made known by plain stores      an RMW each time
 //   hwloc             caches and nodes are known               all CPUs are taken to be alike
 //   cgroup            the CPU quota is known                   as many loops as the CPU mask has CPUs
 

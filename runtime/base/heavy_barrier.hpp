@@ -20,7 +20,9 @@ inline void light_barrier() noexcept {
 /// which knows nothing of it.
 [[nodiscard]] bool has_heavy_barrier() noexcept;
 
-/// Only where has_heavy_barrier(). Takes 1 to 10 us, and a moment of each core that runs a thread of the process.
-void heavy_barrier() noexcept;
+/// Only where has_heavy_barrier(). Takes 0.5 to 10 us and a moment of each core that runs a thread of the process;
+/// the kernel makes one at a time, for all processes.
+/// Returns  false when it is refused all the same: a filter of system calls that came later, or no memory.
+[[nodiscard]] bool heavy_barrier() noexcept;
 
 }  // namespace weft::rt

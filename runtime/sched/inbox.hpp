@@ -61,7 +61,7 @@ public:
     [[nodiscard]] std::size_t size() const noexcept {
         return static_cast<std::size_t>(waiting_.load(relaxed));
     }
-    /// The sleeper's look: an RMW as PublicRing::look_closely is.
+    /// The sleeper's look: an RMW, however loops share.
     [[nodiscard]] bool look_closely() noexcept { return waiting_.fetch_add(0, acq_rel) != 0; }
 
 private:

@@ -5,6 +5,7 @@
 #include "base/atomic.hpp"
 #include "base/birthplace.hpp"
 #include "base/check.hpp"
+#include "base/clock.hpp"
 #include "base/heavy_barrier.hpp"
 #include "base/spin_lock.hpp"
 #include "sched/sharing.hpp"
@@ -16,7 +17,7 @@ struct RealSides {
     /// How often who claims it looks whether the owner is out.
     static constexpr int kPatience = 64;
     static void light_barrier() noexcept { rt::light_barrier(); }
-    static void heavy_barrier() noexcept { rt::heavy_barrier(); }
+    [[nodiscard]] static bool heavy_barrier() noexcept { return rt::heavy_barrier(); }
     /// How somebody waits, and that it is not for ever.
     class Pause {
     public:
@@ -27,32 +28,44 @@ struct RealSides {
                 "a loop goes on in a child process of fork(), where its thread can only exec or "
                 "_exit"
             );
-            backoff_.pause();
+            if (++pauses_ < kBeforeSleep) {
+                backoff_.pause();
+            } else {
+                block_thread_for(kSleep
+                );  // it may need this very core, which a yield does not give
+            }
         }
 
     private:
+        static constexpr int kBeforeSleep = 200;
+        static constexpr Nanos kSleep = 50'000;
         Backoff backoff_;
+        int pauses_ = 0;
     };
 };
 
 /// A lock that nearly always is its owner's, who takes it for two stores and a load. Another who wants what it
 /// guards pays for both: it claims the lock, passes a heavy barrier, and waits until the owner is out.
 ///
-///   the owner                                  who claims (one at a time)
-///   1. count_ = odd                            1. claimed_ = true
-///   2. light barrier                           2. heavy barrier
-///   3. claimed_? then step back, and wait      3. count_ odd? then wait a little, or give up
-///   4. what is guarded; count_ = even          4. what is guarded; claimed_ = false
+///   the owner                                    who claims
+///   1. count_ = odd                              1. claim_: free -> asked by me, or give up
+///   2. light barrier                             2. heavy barrier
+///   3. claim_ is free? go on at 4                3. claim_: asked by me -> held, or give up
+///      asked: claim_ -> free, and go on          4. count_ is odd? wait a little, or give up
+///      held: step back, and wait                 5. what is guarded; claim_ = free
+///   4. what is guarded; count_ = even
 ///
-/// With the barriers one of two sees the other: an owner that read false in 3 before the heavy barrier has its
-/// store of 1 seen behind it; one that reads after it sees the claim. Both may step back, as the owner does it
-/// first and waits. Without heavy barriers 1 and 3 of both sides are seq_cst.
+/// With the barriers one of two sees the other: an owner that read free in 3 before the heavy barrier has its store
+/// of 1 seen behind it; one that reads after it sees the claim. The barrier may take long, so who only asks is not
+/// waited for, but revoked: both changes of `asked` are RMWs, of which one comes first, and `asked` has a name,
+/// as a revoked one must not take the next one's for its own. Without heavy barriers who claims goes from free to held
+/// at once, and 1 and 3 of the owner, and that and 4 of the other, are seq_cst.
 ///
 /// The count also tells others how much the owner has been in here; and where `sharing` is Rmws its last
 /// write, and the look of who is about to sleep, are RMWs of one word (sleep_protocol.md).
 ///
-/// Edges: unlock's write of count_ -> claim's load: what the owner did. release's store -> lock's load of
-/// claimed_: what was done meanwhile.
+/// Edges: unlock's write of count_ -> claim's load: what the owner did. release_claim's store -> lock's load, and
+/// the next claim's RMW, of claim_: what was done meanwhile.
 template <template <class> class AtomicOf = Atomic, class Sides = RealSides>
 class OwnerLock {
 public:
@@ -80,8 +93,8 @@ public:
             // relaxed, here and below: the owner's own word
             count_.store(count_.load(relaxed) + 1, relaxed);
             Sides::light_barrier();
-            if (claimed_.load(acquire)) [[unlikely]] {
-                wait_and_lock();
+            if (claim_.load(acquire) != kFree) [[unlikely]] {
+                revoke_or_wait();
             }
         } else if (sharing_ == Sharing::Rmws) [[unlikely]] {
             lock_by_rmw();
@@ -97,13 +110,26 @@ public:
 
     // ---- any other thread
 
-    /// False when another has claimed it, or the owner does not come out: it may have lost its core.
-    [[nodiscard]] bool claim() noexcept {
-        if (claimed_.exchange(true, std::memory_order_seq_cst)) {
-            return false;
-        }
+    /// False when another has claimed it, or the owner came in meanwhile, or does not come out: it may have lost
+    /// its core. `who`: from 2 on, another number for each who may claim at the same time.
+    [[nodiscard]] bool claim(std::uint32_t who) noexcept {
+        std::uint32_t seen = kFree;
         if (sharing_ == Sharing::Barriers) {
-            Sides::heavy_barrier();
+            if (!claim_.compare_exchange_strong(seen, who, acquire, relaxed)) {
+                return false;
+            }
+            const bool passed = Sides::heavy_barrier();
+            seen = who;
+            // relaxed: it goes on from the first, and an owner that has revoked it has nothing to tell
+            const bool still_asked =
+                claim_.compare_exchange_strong(seen, passed ? kHeld : kFree, relaxed, relaxed);
+            if (!still_asked || !passed) {
+                return false;
+            }
+        } else if (!claim_.compare_exchange_strong(
+                       seen, kHeld, std::memory_order_seq_cst, relaxed
+                   )) {
+            return false;
         }
         typename Sides::Pause pause;
         for (int looks = 1; count_.load(std::memory_order_seq_cst) % 2 != 0; ++looks) {
@@ -115,7 +141,7 @@ public:
         }
         return true;
     }
-    void release_claim() noexcept { claimed_.store(false, release); }
+    void release_claim() noexcept { claim_.store(kFree, release); }
 
     /// How often the owner has been in here, twice, modulo 2^32.
     [[nodiscard]] std::uint32_t count() const noexcept { return count_.load(relaxed); }
@@ -127,27 +153,36 @@ public:
     }
 
 private:
+    static constexpr std::uint32_t kFree = 0;
+    static constexpr std::uint32_t kHeld = 1;
+
     [[gnu::noinline]] void lock_by_rmw() noexcept {
         static_cast<void>(count_.exchange(count_.load(relaxed) + 1, std::memory_order_seq_cst));
-        if (claimed_.load(std::memory_order_seq_cst)) [[unlikely]] {
-            wait_and_lock();
+        if (claim_.load(std::memory_order_seq_cst) != kFree) [[unlikely]] {
+            revoke_or_wait();
         }
     }
     [[gnu::noinline]] void unlock_by_rmw() noexcept {
         static_cast<void>(count_.exchange(count_.load(relaxed) + 1, acq_rel));
     }
-    /// Steps back, waits until nobody claims it, and tries once more.
-    [[gnu::noinline, gnu::cold]] void wait_and_lock() noexcept {
-        count_.store(count_.load(relaxed) + 1, release);
-        typename Sides::Pause pause;
-        while (claimed_.load(acquire)) {
-            pause(birthplace_);
+    /// Somebody asks, or has it. Who only asks is told no; else steps back, waits, and tries once more.
+    [[gnu::noinline, gnu::cold]] void revoke_or_wait() noexcept {
+        std::uint32_t seen = claim_.load(acquire);
+        if (seen > kHeld && claim_.compare_exchange_strong(seen, kFree, acquire, acquire)) {
+            return;
         }
-        lock();
+        if (seen != kFree) {
+            unlock();
+            typename Sides::Pause pause;
+            while (claim_.load(acquire) == kHeld) {
+                pause(birthplace_);
+            }
+            lock();
+        }
     }
 
     AtomicOf<std::uint32_t> count_{0};  // odd while the owner is inside
-    AtomicOf<bool> claimed_{false};
+    AtomicOf<std::uint32_t> claim_{kFree};
     const Sharing sharing_;
     const Birthplace birthplace_;
 };

@@ -20,7 +20,7 @@ struct Knob {
 
 constexpr int kSecond = 1'000'000;  // us
 
-constexpr std::array<Knob, 14> kKnobs{{
+constexpr std::array<Knob, 13> kKnobs{{
     {"quantum", &Policy::quantum, 1, 1'000'000},
     {"runs_per_turn", &Policy::runs_per_turn, 0, 1'000'000},
     {"poll_every_us", &Policy::poll_every_us, 0, kSecond},
@@ -34,7 +34,6 @@ constexpr std::array<Knob, 14> kKnobs{{
     {"spin_us", &Policy::spin_us, 0, kSecond},
     {"rescue_every_us", &Policy::rescue_every_us, 100, kSecond},
     {"stuck_after_us", &Policy::stuck_after_us, 100, kSecond},
-    {"heavy_barriers", &Policy::heavy_barriers, 0, 1},
 }};
 
 std::string names() {

@@ -37,9 +37,6 @@ struct Policy {
     int rescue_every_us = 5'000;
     int stuck_after_us = 10'000;
 
-    /// Whether loops make work known by plain stores, where the kernel has heavy barriers (1), or by RMWs (0).
-    int heavy_barriers = 1;
-
     /// What WEFT_POLICY says; a part of it that is not understood is named in the log, and left out.
     [[nodiscard]] static Policy from_environment();
 };

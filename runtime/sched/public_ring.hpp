@@ -139,7 +139,8 @@ public:
         return head_.load(relaxed) == tail_.load(relaxed);
     }
     /// The sleeper's look. Of Rmws: either it sees a push, or that push's RMW comes after this one and its
-    /// thread sees everything that this thread wrote before. Of Barriers: a heavy one came before it.
+    /// thread sees everything that this thread wrote before. Of Barriers: who looks for all has
+    /// passed a heavy one before.
     [[nodiscard]] bool look_closely(Sharing sharing) noexcept {
         const std::uint32_t tail =
             sharing == Sharing::Rmws ? tail_.fetch_add(0, acq_rel) : tail_.load(relaxed);

@@ -355,8 +355,15 @@ Sharing Scheduler::sharing() const noexcept {
     if (width_ == 1) {
         return Sharing::None;
     }
-    const bool wanted = policy_.heavy_barriers != 0 && simulation_ == nullptr;
+    const bool wanted = simulation_ == nullptr && !is_disabled("membarrier");
     return wanted && has_heavy_barrier() ? Sharing::Barriers : Sharing::Rmws;
+}
+
+void Scheduler::make_stealable_known() noexcept {
+    stealable_seen_.store(true, relaxed);
+    if (sharing() == Sharing::Barriers) {
+        static_cast<void>(heavy_barrier());  // refused: the rescuer sees to what is missed now
+    }
 }
 
 void Scheduler::notify(Worker* from) noexcept {

@@ -119,11 +119,14 @@ public:
     [[nodiscard]] VirtualClock* virtual_clock() noexcept { return virtual_clock_.get(); }
 
     /// Whether there has ever been stealable work: without, nobody need look for any.
+    /// Called before it is made known.
     void saw_stealable() noexcept {
-        if (!stealable_seen_.load(relaxed)) {
-            stealable_seen_.store(true, relaxed);
+        if (!stealable_seen_.load(relaxed)) [[unlikely]] {
+            make_stealable_known();
         }
     }
+    /// Who reads false here after its announcement may leave out the barrier of its last look: the one who sets
+    /// it passes a barrier before it looks for who has announced itself, and wakes somebody for all.
     [[nodiscard]] bool stealable_seen() const noexcept { return stealable_seen_.load(relaxed); }
 
     /// A thread outside brings work: the scheduler may not end before it is done with it.
@@ -143,6 +146,7 @@ public:
 
 private:
     struct SleepingLoops;
+    void make_stealable_known() noexcept;
 
     void run_thread(int index);
     static void drive_when_possible(Worker& worker);

@@ -132,6 +132,8 @@ public:
     using Ring = PublicRing<TaskState>;
     using Slot = NextSlot<TaskState>;
     [[nodiscard]] const Ring& ring() const noexcept { return ring_; }
+    /// For who wants to take what this loop keeps to itself; by others than workers, `who` is above all of those.
+    [[nodiscard]] OwnerLock<>& kept() noexcept { return kept_; }
 
     void set_victims(std::vector<VictimGroup> victims) { victims_ = std::move(victims); }
     [[nodiscard]] const std::vector<VictimGroup>& victims() const noexcept { return victims_; }
@@ -151,8 +153,12 @@ private:
     void publish() noexcept;
     void publish_held() noexcept;
     [[nodiscard]] bool take_from_slot(TaskState& task) noexcept;
-    [[nodiscard]] IntrusiveFifo<Runnable> take_reserve() noexcept;
-    void put_into_reserve(TaskState& task) noexcept;
+    [[nodiscard]] bool give_reserve_away() noexcept;
+    /// How one who claims what a loop keeps is called.
+    static constexpr std::uint32_t kRescuer = 2;
+    [[nodiscard]] std::uint32_t own_name() const noexcept {
+        return kRescuer + 1 + static_cast<std::uint32_t>(index_);
+    }
     [[nodiscard]] bool take_waiting(TaskState& task) noexcept;
     void take_ring_back() noexcept;
     [[nodiscard]] bool turn_can_wait() noexcept;
@@ -285,10 +291,12 @@ private:
     Inbox<TaskState>::Token inbox_token_;
 
     bool searching_ = false;
+    bool saw_kept_ = false;      // in the last look before a sleep
     bool owes_look_ = false;     // gave a search up unfinished; looks, or has another look
     bool chosen_ = false;        // awake because a submitter chose this worker
     Nanos tidy_at_ = 0;          // when stacks.tidy() may have something to do again
     Nanos nap_ = 0;              // > 0: chosen in vain lately; sleeps unannounced for so long
+    Nanos nap_before_ = 0;       // the last one, if what is kept is still there
     std::uint32_t traffic_ = 0;  // of the others, when the nap began
 
     std::uint64_t runs_before_quiet_ =

@@ -75,6 +75,8 @@ void Worker::idle() noexcept {
         }
         if (task != nullptr) {
             nap_ = 0;
+            nap_before_ = 0;
+            saw_kept_ = false;
             next_up_ = task;
             return;
         }
@@ -238,7 +240,7 @@ TaskState* Worker::steal_kept() noexcept {
                 simulation_->spin();
             }
         }
-        if (victim.kept_.count() == count) {
+        if (count % 2 == 0 && victim.kept_.count() == count) {
             found = take_kept(victim);
         }
         return found != nullptr;
@@ -250,7 +252,7 @@ TaskState* Worker::steal_kept() noexcept {
 TaskState* Worker::take_kept(Worker& victim) noexcept {
     std::array<TaskState*, Ring::kCapacity / 4> taken;  // NOLINT: filled below
     std::size_t count = 0;
-    if (!victim.kept_.claim()) {
+    if (!victim.kept_.claim(own_name())) {
         return nullptr;
     }
     const std::size_t half = (victim.reserve_.size() + 1) / 2;
@@ -277,13 +279,13 @@ TaskState* Worker::take_kept(Worker& victim) noexcept {
 
 /// `alone`: nobody searches any more who would look after this worker has.
 Worker::Sight Worker::last_look(bool alone) noexcept {
-    if (alone && sharing_ == Sharing::Barriers) {
-        heavy_barrier();
+    Sight sight = Sight::Nothing;
+    if (alone && sharing_ == Sharing::Barriers && scheduler_.stealable_seen() && !heavy_barrier()) {
+        sight = Sight::Kept;  // it is not known what there is: a nap, and another look
     }
     if (scheduler_.inbox().look_closely()) {
         return Sight::Work;
     }
-    Sight sight = Sight::Nothing;
     if (!shared_) {
         return sight;
     }
@@ -321,7 +323,10 @@ void Worker::park() noexcept {
         scheduler_.idle().begin_search_anyway();
         searching_ = true;
     }
+    const Nanos nap_before = std::exchange(nap_before_, 0);
     if (sight == Sight::Kept) {
+        saw_kept_ = true;
+        nap_ = nap_before;
         nap_longer();
         owes_look_ = true;
     }
@@ -334,9 +339,10 @@ void Worker::nap() noexcept {
         static_cast<void>(scheduler_.idle().end_search());
     }
     const std::uint32_t before = std::exchange(traffic_, traffic());
-    if (before == traffic_) {
+    // What an owner keeps may be out of reach for a while, though nothing moves: no reason to look all the time.
+    if (!std::exchange(saw_kept_, false) && before == traffic_) {
         // Nobody has brought anything since the last nap: from now on whoever does has to wake us.
-        nap_ = 0;
+        nap_before_ = std::exchange(nap_, 0);
         return;
     }
     sleep_in_reactor(nap_);

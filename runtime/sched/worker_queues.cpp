@@ -133,8 +133,8 @@ void Worker::publish_batch() noexcept {
     while (Runnable* const rest = batch_.pop()) {
         push_back(static_cast<TaskState&>(*rest));
     }
-    // The owner runs one of them itself.
-    if (shared_ && batch_size_ > 1) {
+    // The owner runs one of them itself. Those that went behind others may have moved others into the ring.
+    if (shared_ && (batch_size_ > 1 || count == 0)) {
         scheduler_.notify(this);
     }
     batch_size_ = 0;
@@ -219,6 +219,7 @@ bool Worker::mail_and_tell(Runnable& runnable) noexcept {
 }
 
 void Worker::drain_mailbox() noexcept {
+    bool shares = false;
     Runnable* runnable = mailbox_.drain();
     while (runnable != nullptr) {
         Runnable* const next = runnable->next;
@@ -226,10 +227,14 @@ void Worker::drain_mailbox() noexcept {
         if (runnable->kind == Runnable::Kind::Task &&
             !static_cast<TaskState*>(runnable)->pinned() && !hop_) {
             push_back(static_cast<TaskState&>(*runnable));
+            shares = shared_;
         } else {
             push_pinned(*runnable);
         }
         runnable = next;
+    }
+    if (shares) {
+        scheduler_.notify(this);
     }
 }
 
@@ -380,24 +385,32 @@ void Worker::give_stealable_away() noexcept {
     scheduler_.notify(this);
 }
 
-/// For the rescuer.
-IntrusiveFifo<Runnable> Worker::take_reserve() noexcept {
-    IntrusiveFifo<Runnable> taken;
-    if (!reserve_.looks_empty() && kept_.claim()) {
-        taken = reserve_.take_all();
-        kept_.release_claim();
+/// For the rescuer: some of what the loop keeps goes to all. False when there is no more, or nobody can take it.
+bool Worker::give_reserve_away() noexcept {
+    constexpr int kAtOnce = 64;  // the loop may be waiting for it
+    if (reserve_.looks_empty() || !kept_.claim(kRescuer)) {
+        return false;
     }
-    return taken;
-}
-
-/// For the rescuer: surely.
-void Worker::put_into_reserve(TaskState& task) noexcept {
-    Backoff backoff;
-    while (!kept_.claim()) {
-        backoff.pause();
+    int given = 0;
+    bool refused = false;
+    while (given < kAtOnce && !refused) {
+        TaskState* const task = reserve_.pop();
+        if (task == nullptr) {
+            break;
+        }
+        refused = !scheduler_.inbox().put(*task);
+        if (refused) {
+            reserve_.push(*task);  // without memory it waits here, also for the next look
+        } else {
+            ++given;
+        }
     }
-    reserve_.push(task);
     kept_.release_claim();
+    counters.rescued_tasks.add(static_cast<std::uint64_t>(given));
+    if (refused) {
+        unpark();
+    }
+    return given == kAtOnce;
 }
 
 void Worker::rescue() noexcept {
@@ -428,16 +441,8 @@ void Worker::rescue() noexcept {
         submit_from_outside(static_cast<TaskState&>(*task));
     }
     point();
-    stealable = take_reserve();
-    while (Runnable* const task = stealable.pop()) {
+    while (give_reserve_away()) {
         point();
-        if (scheduler_.inbox().put(static_cast<TaskState&>(*task))) {
-            counters.rescued_tasks.add();
-        } else {
-            // Without memory it waits here, also for the next look.
-            put_into_reserve(static_cast<TaskState&>(*task));
-            unpark();
-        }
     }
     if (!scheduler_.inbox().looks_empty() || !ring_.looks_empty() || !slot_.looks_empty()) {
         scheduler_.notify_anyway();

@@ -9,7 +9,8 @@
 #define WEFT_INJECT_CALLS(X)                                                                  \
     X(accept4) X(bind) X(clock_nanosleep) X(close) X(connect) X(epoll_create1) X(epoll_ctl)   \
     X(epoll_pwait2) X(epoll_wait) X(eventfd) X(getaddrinfo) X(getsockname) X(getsockopt)      \
-    X(listen) X(madvise) X(mmap) X(mprotect) X(munmap) X(open) X(openat) X(process_madvise)   \
+    X(listen) X(madvise) X(membarrier) X(mmap) X(mprotect) X(munmap) X(open) X(openat)        \
+    X(process_madvise)                                                                        \
     X(pthread_create) X(read) X(recv) X(sched_getaffinity) X(sched_setaffinity) X(send)       \
     X(sendmsg) X(setsockopt) X(shutdown) X(sigaltstack) X(socket) X(write)
 // clang-format on

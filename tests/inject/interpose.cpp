@@ -205,8 +205,9 @@ int weft_inject_getaddrinfo(
 
 WEFT_DECLARE(syscall, long, (long number, long a, long b, long c, long d, long e, long f))
 long weft_inject_syscall(long number, long a, long b, long c, long d, long e, long f) {
-    if (number == SYS_process_madvise) {
-        if (const Fault fault = next_fault(Call::process_madvise)) {
+    if (number == SYS_process_madvise || number == SYS_membarrier) {
+        const Call call = number == SYS_membarrier ? Call::membarrier : Call::process_madvise;
+        if (const Fault fault = next_fault(call)) {
             errno = fault.error;
             return -1;
         }

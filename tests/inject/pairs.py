@@ -76,6 +76,7 @@ PAIRS = [
     *pairs_of("getsockopt", NAMED, "ENOBUFS ENOMEM", CONNECT),
     *pairs_of("listen", NAMED, "EADDRINUSE EOPNOTSUPP", LISTEN),
     *pairs_of("madvise", ABSORBED, "ENOMEM EINVAL EAGAIN EINTR", environment=ONE_BY_ONE),
+    *pairs_of("membarrier", ABSORBED, "ENOSYS EPERM ENOMEM"),
     *pairs_of("mmap", EITHER, "ENOMEM EPERM", r"std::bad_alloc"),
     *pairs_of("mprotect", ABSORBED, "ENOMEM EACCES", environment=NO_GUARD_ADVICE),
     *pairs_of("munmap", ABSORBED, "ENOMEM"),

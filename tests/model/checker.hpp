@@ -125,7 +125,8 @@ using Scenario = std::function<void(Execution&)>;
 void require(bool condition, const char* what);
 /// Lets the others come first: for a loop that waits for one of them.
 void pass();
-/// Every thread passes a full barrier at this moment, as by membarrier(2).
+/// Every thread passes a full barrier at this moment, as by membarrier(2). A real one is at another moment for each
+/// thread: an argument may only be about two, who passes it and one of the others.
 void heavy_barrier();
 /// Both answers are tried.
 [[nodiscard]] bool toss();

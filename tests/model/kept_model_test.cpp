@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <cstdint>
 
 #include "model/expect.hpp"
 #include "model/model_sides.hpp"
@@ -61,7 +62,7 @@ struct KeptState {
         take_by([this, item] { return slot.take_this(items[item]) ? &items[item] : nullptr; });
     }
     void steal() {
-        if (!lock.claim()) {
+        if (!lock.claim(static_cast<std::uint32_t>(self()) + 2)) {
             return;
         }
         inside = inside + 1;
@@ -121,10 +122,19 @@ TEST(Kept, TwoThievesWithoutHeavyBarriers) {
     expect_holds(kept(2, Sharing::Rmws, 1), kTwo);
 }
 
+struct RefusedBarrier : ModelSides {
+    [[nodiscard]] static bool heavy_barrier() { return toss() && ModelSides::heavy_barrier(); }
+};
+
+TEST(Kept, ABarrierMayBeRefused) {
+    expect_holds(kept<RefusedBarrier>(1, Sharing::Barriers, 1));
+    expect_holds(kept<RefusedBarrier>(2, Sharing::Barriers, 1), kTwo);
+}
+
 using Change = Mutation::Change;
 
 struct NoBarrier : ModelSides {
-    static void heavy_barrier() {}
+    [[nodiscard]] static bool heavy_barrier() { return true; }
 };
 
 TEST(KeptMutant, NoHeavyBarrier) {
@@ -141,7 +151,7 @@ TEST(KeptMutant, AnOrderLess) {
         expect_found(kept(1, Sharing::Barriers, 1), mutation, "data race");
     }
     constexpr std::array kRmws{
-        Mutation{"owner_lock.hpp", "claim", Change::NoOrder, "exchange"},
+        Mutation{"owner_lock.hpp", "claim", Change::NoOrder, "compare_exchange"},
         Mutation{"owner_lock.hpp", "claim", Change::NoOrder, "load"},
         Mutation{"owner_lock.hpp", "lock_by_rmw", Change::NoOrder, "exchange"},
         Mutation{"owner_lock.hpp", "lock_by_rmw", Change::NoOrder, "load"},
@@ -153,7 +163,7 @@ TEST(KeptMutant, AnOrderLess) {
 TEST(KeptMutant, TwoClaimAtOnce) {
     expect_found(
         kept(2, Sharing::Barriers, 1),
-        {"owner_lock.hpp", "claim", Change::Split, "exchange"},
+        {"owner_lock.hpp", "claim", Change::Split, "compare_exchange"},
         "data race",
         kTwo
     );

@@ -9,7 +9,10 @@ namespace weft::model {
 struct ModelSides {
     static constexpr int kPatience = 1;  // two that wait for each other would go in circles
     static void light_barrier() {}
-    static void heavy_barrier() { model::heavy_barrier(); }
+    [[nodiscard]] static bool heavy_barrier() {
+        model::heavy_barrier();
+        return true;
+    }
     struct Pause {
         void operator()(const rt::Birthplace&) { pass(); }
     };

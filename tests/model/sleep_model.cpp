@@ -11,6 +11,16 @@ using rt::release;
 
 // ---- scheduler.cpp
 
+void ModelScheduler::saw_stealable() {
+    if (stealable_seen.load(relaxed)) {
+        return;
+    }
+    stealable_seen.store(true, relaxed);
+    if (sharing == rt::Sharing::Barriers && bug != Bug::SeenWithoutBarrier) {
+        heavy_barrier();
+    }
+}
+
 void ModelScheduler::notify(ModelWorker* from) {
     while (idle.anybody() && !idle.somebody_searches()) {
         if (wake_one(from) != ModelIdle::Choice::Again || bug == Bug::ChooseInSilence) {
@@ -38,6 +48,7 @@ ModelIdle::Choice ModelScheduler::wake_one(ModelWorker* from) {
 
 void ModelScheduler::submit_from_outside(ModelTask& task) {
     task.payload = 1;
+    saw_stealable();
     static_cast<void>(inbox.put(task));
     notify(nullptr);
 }
@@ -114,12 +125,14 @@ void ModelWorker::unpark() {
 
 void ModelWorker::push_to_ring(ModelTask& task) {
     task.payload = 1;
+    scheduler_.saw_stealable();
     require(ring.push(task, scheduler_.sharing), "the ring has room");
     scheduler_.notify(this);
 }
 
 void ModelWorker::push_to_slot(ModelTask& task) {
     task.payload = 1;
+    scheduler_.saw_stealable();
     kept.lock();
     if (ModelTask* const displaced = slot.put(task); displaced != nullptr) {
         require(ring.push(*displaced, scheduler_.sharing), "the ring has room");
@@ -198,6 +211,10 @@ ModelTask* ModelWorker::take_inbox() {
 // ---- worker_idle.cpp
 
 void ModelWorker::idle() {
+    if (!scheduler_.stealable_seen.load(relaxed)) {
+        park();
+        return;
+    }
     const bool was_chosen = std::exchange(chosen_, false);
     if (ModelTask* const task = search(); task != nullptr) {
         nap_ = false;
@@ -256,7 +273,8 @@ ModelTask* ModelWorker::find() {
         }
     }
     for (ModelWorker* const victim : scheduler_.workers) {
-        if (victim == this || victim->slot.looks_empty() || !victim->kept.claim()) {
+        if (victim == this || victim->slot.looks_empty() ||
+            !victim->kept.claim(static_cast<std::uint32_t>(index_) + 2)) {
             continue;
         }
         ModelTask* const task = victim->slot.take();
@@ -273,7 +291,7 @@ ModelWorker::Sight ModelWorker::last_look(bool alone) {
         return Sight::Nothing;
     }
     if (alone != wrong(Bug::BarrierOfNobody) && scheduler_.sharing == rt::Sharing::Barriers &&
-        !wrong(Bug::NoHeavyBarrier)) {
+        !wrong(Bug::NoHeavyBarrier) && scheduler_.stealable_seen.load(relaxed)) {
         heavy_barrier();
     }
     if (scheduler_.inbox.look_closely()) {

@@ -23,6 +23,7 @@ namespace weft::model {
 /// What the model does wrong on purpose.
 enum class Bug {
     None,
+    SeenWithoutBarrier,  ///< the first to make stealable work passes no barrier
     NoHeavyBarrier,      ///< looks for the last time without one
     BarrierOfNobody,     ///< the last one to search leaves the heavy barrier to others
     NoLastLook,          ///< sleeps after announcing itself, without looking once more
@@ -66,6 +67,10 @@ public:
     /// A thread outside brings a task.
     void submit_from_outside(ModelTask& task);
     void ran(ModelTask& task);
+    void saw_stealable();
+
+    // Most scenarios begin with a runtime that has had some.
+    Atomic<bool> stealable_seen{true};
 
     const Bug bug;
     const rt::Sharing sharing;

@@ -105,6 +105,22 @@ Scenario busy_owner(Bug bug, int tasks, int width, bool slot) {
     };
 }
 
+/// Two owners make the first stealable tasks that there ever were, each one, while another worker goes to sleep.
+Scenario first_ones(Bug bug) {
+    return [=, sharing = sharing_now](Execution& run) {
+        World& world = make_world(run, bug, sharing, 3, 2);
+        world.scheduler.stealable_seen.store(false, rt::relaxed);
+        drive(run, world, 2);
+        static constexpr std::array kOwners{"owner 0", "owner 1"};
+        for (std::size_t i = 0; i < 2; ++i) {
+            run.thread(kOwners[i], [&world, i] {
+                world.workers[i].push_to_ring(world.tasks[i]);
+                world.scheduler.all_ran.await();
+            });
+        }
+    };
+}
+
 /// A worker is woken to search, and finds an event in its own reactor at the same time, whose task
 /// runs for long. Another worker sleeps.
 Scenario woken_for_two_things(Bug bug) {
@@ -263,6 +279,9 @@ TEST_P(Sleep, BusyOwnerTwoSleepers) {
 TEST_P(Sleep, TheSearchIsHandedOn) {
     expect_holds(busy_owner(Bug::None, 2, 3, false), kOne);
 }
+TEST_P(Sleep, TheFirstOnesThatThereEverWere) {
+    expect_holds(first_ones(Bug::None), kTwoOne);
+}
 TEST_P(Sleep, WokenForTwoThings) {
     expect_holds(woken_for_two_things(Bug::None), kOne);
 }
@@ -293,6 +312,9 @@ constexpr const char* kLying = "no task is left lying";
 
 TEST(SleepMutant, NoLastLook) {
     expect_found(outside(Bug::NoLastLook, 1, 1), kLying);
+}
+TEST(SleepMutant, SeenWithoutBarrier) {
+    expect_found(first_ones(Bug::SeenWithoutBarrier), "nobody will wake", kTwo);
 }
 TEST(SleepMutant, NoHeavyBarrier) {
     expect_found(busy_owner(Bug::NoHeavyBarrier, 1, 2, false), "nobody will wake");

@@ -16,7 +16,7 @@ import sys
 GUARDS = ["process_madvise", "madvise", "mprotect", "canary"]  # from the best to the last
 CANARIES = "further stacks have canaries"
 UNKNOWN = ("WEFT_DISABLE=hvloc,io_uring is ignored: "
-           "expected process_madvise, madvise, guard, mprotect, hugepage, hwloc, cgroup")
+           "expected process_madvise, madvise, guard, mprotect, hugepage, membarrier, hwloc, cgroup")
 
 # WEFT_DISABLE, the guards that may be used then, the facts that must be so, the warnings.
 ROWS = [

@@ -147,7 +147,7 @@ TEST_P(KeptLoop, OthersRunAllThatItHas) {
 
 // Goal: where nobody takes it for a while, the rescuer gives it away.
 TEST_P(KeptLoop, IsRescuedOfAllThatItHas) {
-    const rt::testing::ScopedEnvironment policy{"WEFT_POLICY", "slot_hesitation_us=1000000"};
+    const rt::testing::ScopedEnvironment policy{"WEFT_POLICY", "slot_hesitation_us=100000"};
     for (const std::size_t size : {300U, 2000U}) {
         const Metrics metrics = keep_one_with(size, options());
         EXPECT_GT(metrics.loops.at(0).rescued, size / 3) << size;

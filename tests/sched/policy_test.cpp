@@ -25,7 +25,7 @@ TEST(WeftPolicy, EachNumberIsReadByItsName) {
         "WEFT_POLICY",
         "quantum=1,runs_per_turn=2,poll_every_us=3,slot_streak=4,slot_hesitation_us=5,"
         "slot_pass_every_us=55,public_at_least=6,public_at_most=7,shortest_nap_us=8,"
-        "longest_nap_us=9,rescue_every_us=110,stuck_after_us=111,heavy_barriers=0,spin_us=112"};
+        "longest_nap_us=9,rescue_every_us=110,stuck_after_us=111,spin_us=112"};
     const CapturedLog log;
     const Policy policy = Policy::from_environment();
     EXPECT_TRUE(CapturedLog::lines().empty());
@@ -41,7 +41,6 @@ TEST(WeftPolicy, EachNumberIsReadByItsName) {
     EXPECT_EQ(policy.longest_nap_us, 9);
     EXPECT_EQ(policy.rescue_every_us, 110);
     EXPECT_EQ(policy.stuck_after_us, 111);
-    EXPECT_EQ(policy.heavy_barriers, 0);
     EXPECT_EQ(policy.spin_us, 112);
 }
 

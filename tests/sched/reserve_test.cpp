@@ -519,7 +519,7 @@ TEST_P(ReserveOf, LoopRescuerAndThief) {
     std::thread rescuer([&] {
         for (bool last = false; !last;) {
             last = over.load();
-            while (!lock.claim()) {
+            while (!lock.claim(2)) {
                 std::this_thread::yield();
             }
             rt::IntrusiveFifo<Link> all = reserve.take_all();
@@ -537,7 +537,7 @@ TEST_P(ReserveOf, LoopRescuerAndThief) {
     });
     std::thread thief([&] {
         while (!over.load()) {
-            if (lock.claim()) {
+            if (lock.claim(3)) {
                 reserve.take(20, [&](std::size_t count, auto next) {
                     for (std::size_t i = 0; i < count; ++i) {
                         take(*next());
