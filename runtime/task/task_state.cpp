@@ -545,29 +545,21 @@ void start_task_now(FutureState& state) noexcept {
     rt::suspend_to_run_loop(*carrier);
 }
 
-[[gnu::always_inline]] inline void end_task(FutureState& state) noexcept {
-    auto& task = static_cast<TaskState&>(state);
-    if (task.status() == Status::Value) {
-        task.drop_result();
-    }
-    task.go_back();
-}
-
-void destroy_task(FutureState& state) noexcept {
-    end_task(state);
-}
-
 // Here, as what most often ends is a task.
 void FutureState::end() noexcept {
     // relaxed: the last owner, so nobody else looks
     if (!done() || error_ != nullptr || cancel_message_.load(relaxed) != nullptr) [[unlikely]] {
         end_without_value();
     }
-    if (is_task_) {
-        end_task(*this);
-    } else {
+    if (!is_task_) {
         operations_->destroy(*this);
+        return;
     }
+    auto& task = static_cast<TaskState&>(*this);
+    if (task.status() == Status::Value) {
+        task.drop_result();
+    }
+    task.go_back();
 }
 
 }  // namespace weft::detail

@@ -30,7 +30,7 @@ TEST(WeftDisableDeathTest, UnknownWordsAreTold) {
         const bool told = log.lines() == std::vector<std::string>{
                                              "warning: WEFT_DISABLE=hvloc,io is ignored: expected "
                                              "process_madvise, madvise, guard, "
-                                             "mprotect, hugepage, hwloc, cgroup"};
+                                             "mprotect, hugepage, membarrier, hwloc, cgroup"};
         std::_Exit(log.lines().empty() ? 0 : told ? 1 : 2);
     };
     EXPECT_EXIT(lines_about("guard,,hwloc,"), testing::ExitedWithCode(0), "");

@@ -26,6 +26,7 @@ ROWS = [
     ("guard", ["mprotect"], {}, []),
     ("mprotect", GUARDS[:2] + GUARDS[3:], {}, None),  # this kernel may have no markers: then canaries
     ("hugepage", GUARDS[:3], {}, []),
+    ("membarrier", GUARDS[:3], {}, []),
     ("hwloc", GUARDS[:3], {"hwloc": "no"}, []),
     ("cgroup", GUARDS[:3], {"quota": "0"}, []),
     ("process_madvise,madvise", ["mprotect"], {}, []),

@@ -51,12 +51,9 @@ struct TaskBody {
     }
 };
 
-/// Gives the record of a task back; in runtime/task.
-void destroy_task(FutureState& state) noexcept;
-
 template <class F, class R>
 inline constexpr TaskOperations kTaskOperations{
-    {&destroy_task},
+    {nullptr},  // a task's end gives its record back by itself
     &TaskBody<F, R>::run,
     std::is_trivially_destructible_v<F> ? nullptr : &TaskBody<F, R>::drop_callable,
     std::is_void_v<R> || std::is_trivially_destructible_v<R> ? nullptr
