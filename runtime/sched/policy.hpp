@@ -29,8 +29,8 @@ struct Policy {
     /// faster with wakes nobody again and again: at least and at most, us.
     int shortest_nap_us = 50;
     int longest_nap_us = 2'000;
-    /// For how long a worker that finds nothing goes on looking, if that was worth it lately, us; 0 where there
-    /// are fewer CPUs than workers, or a quota.
+    /// For how long a worker that finds nothing goes on looking, if that was worth it lately, us. Not at all where
+    /// there are fewer CPUs than workers, a quota, only one loop, virtual time, or no stealable work so far.
     int spin_us = 20;
     /// How often the rescuer looks, and when a loop counts as stuck, us. Together with the look that finds
     /// it, what waits there is served within 25 ms.

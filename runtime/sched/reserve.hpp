@@ -77,14 +77,6 @@ public:
         add(count);
     }
 
-    // ---- the rescuer
-
-    [[nodiscard]] IntrusiveFifo<Link> take_all() noexcept {
-        spill(0);
-        size_.store(0, relaxed);
-        return std::exchange(chain_, {});
-    }
-
 private:
     static constexpr std::uint16_t kCapacity = 256;
     static constexpr std::uint16_t kKept = kCapacity / 2;

@@ -117,6 +117,7 @@ Scheduler::Scheduler(const SchedulerOptions& options, const std::function<Loop*(
         options_.in_place = options_.in_place && simulation_->temper().in_place;
         pins_.resize(static_cast<std::size_t>(width_));
     }
+    sharing_ = choose_sharing();
     places_ = find_places_anywhere(topology, pins_);
     idle_.set_workers(width_);
     if (options.stack_bytes != 0) {
@@ -351,7 +352,7 @@ int Scheduler::loops_driven() const noexcept {
     }));
 }
 
-Sharing Scheduler::sharing() const noexcept {
+Sharing Scheduler::choose_sharing() const noexcept {
     if (width_ == 1) {
         return Sharing::None;
     }
@@ -361,7 +362,7 @@ Sharing Scheduler::sharing() const noexcept {
 
 void Scheduler::make_stealable_known() noexcept {
     stealable_seen_.store(true, relaxed);
-    if (sharing() == Sharing::Barriers) {
+    if (sharing_ == Sharing::Barriers) {
         static_cast<void>(heavy_barrier());  // refused: the rescuer sees to what is missed now
     }
 }

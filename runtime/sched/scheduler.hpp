@@ -94,7 +94,7 @@ public:
     [[nodiscard]] const Policy& policy() const noexcept { return policy_; }
 
     /// How the workers make stealable work known to one another.
-    [[nodiscard]] Sharing sharing() const noexcept;
+    [[nodiscard]] Sharing sharing() const noexcept { return sharing_; }
     /// For how long a worker may go on looking for work before it sleeps, us.
     [[nodiscard]] int spin_us() const noexcept { return may_spin_ ? policy_.spin_us : 0; }
 
@@ -147,6 +147,7 @@ public:
 private:
     struct SleepingLoops;
     void make_stealable_known() noexcept;
+    [[nodiscard]] Sharing choose_sharing() const noexcept;
 
     void run_thread(int index);
     static void drive_when_possible(Worker& worker);
@@ -161,6 +162,7 @@ private:
     Simulation* const simulation_;
     const Policy policy_ = Policy::from_environment();
     int width_ = 0;
+    Sharing sharing_ = Sharing::None;
     bool may_spin_ = false;  // each worker has a CPU, and may use all of it
     std::unique_ptr<StackPool> own_stacks_;
     StackPool* stacks_ = nullptr;

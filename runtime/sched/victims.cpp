@@ -15,7 +15,7 @@ namespace {
 /// What makes two victims equally far, in the order of nearness.
 using Distance = std::tuple<VictimGroup::Level, std::uint64_t, bool>;
 
-constexpr Distance kNoReasonToHesitate{VictimGroup::SameL3, 0, false};
+constexpr Distance kNotKnown{VictimGroup::SameL3, 0, false};
 
 bool is_shared(int one, int other) {
     return one != Place::kSeveral && one == other;
@@ -51,7 +51,7 @@ std::vector<std::vector<VictimGroup>> victim_order(
             const std::size_t victim = (thief + step) % count;
             Distance distance = measure(topology.distances, places[thief], places[victim]);
             if (plans[thief] == plans[victim]) {
-                distance = std::min(distance, kNoReasonToHesitate);
+                distance = std::min(distance, kNotKnown);
             }
             groups[distance].push_back(static_cast<int>(victim));
         }

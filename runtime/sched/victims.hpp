@@ -10,7 +10,7 @@ namespace weft::rt {
 
 /// Workers that are equally far from a thief.
 struct VictimGroup {
-    /// What the thief and these share. A thief hesitates longer, the less that is.
+    /// What the thief and these share.
     enum Level : int { Sibling, SameL3, SameNode, Remote };
 
     Level level;
@@ -22,7 +22,7 @@ struct VictimGroup {
 /// distance. Nearness is mutual, so this is the order in which to wake workers, too.
 ///
 /// Workers that are bound to the same CPUs, or not at all, have nobody nearer than each other and
-/// are never farther than SameL3: hesitating would win nothing.
+/// are never farther than SameL3.
 [[nodiscard]] std::vector<std::vector<VictimGroup>> victim_order(
     const Topology& topology, const std::vector<PinPlan>& plans
 );

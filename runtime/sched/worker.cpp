@@ -33,8 +33,8 @@ Worker::Worker(Setup setup)
           simulation_ == nullptr ? static_cast<std::uint64_t>(setup.index) + 1
                                  : simulation_->below(UINT32_MAX)
       ),
-      shared_(setup.scheduler.width_planned() > 1),
       sharing_(setup.scheduler.sharing()),
+      shared_(sharing_ != Sharing::None),
       in_place_(setup.scheduler.in_place()),
       hop_(setup.scheduler.hop() && shared_),
       moves_(hop_ || simulation_ != nullptr),

@@ -107,7 +107,7 @@ public:
     // ---- the rescuer
 
     /// Does for this loop, which does not come round, what others may do: see rescuer.hpp. Safe at any
-    /// moment, on a thread that runs no loop. What it counts is right for one at a time.
+    /// moment, on a thread that runs no loop; one at a time.
     void rescue() noexcept;
     /// Whether the loop sleeps, as RMWs see it: see Doze.
     [[nodiscard]] bool sleeps_for_sure() noexcept {
@@ -132,7 +132,8 @@ public:
     using Ring = PublicRing<TaskState>;
     using Slot = NextSlot<TaskState>;
     [[nodiscard]] const Ring& ring() const noexcept { return ring_; }
-    /// For who wants to take what this loop keeps to itself; by others than workers, `who` is above all of those.
+    /// For who wants to take what this loop keeps to itself: for tests, which need another name than every worker's
+    /// and the rescuer's.
     [[nodiscard]] OwnerLock<>& kept() noexcept { return kept_; }
 
     void set_victims(std::vector<VictimGroup> victims) { victims_ = std::move(victims); }
@@ -223,6 +224,7 @@ private:
     void end_search() noexcept;
     void hand_search_on() noexcept;
     [[nodiscard]] std::uint32_t traffic() noexcept;
+    [[nodiscard]] std::uint64_t ticks_to_deadline() noexcept;
     [[nodiscard]] bool deadline_is_due() noexcept {
         return !timers_.none() && timers_.next() <= clock_.now();
     }
@@ -261,8 +263,8 @@ private:
     const std::unique_ptr<Counter[]>
         steals_from_;  // by victim; apart from `counters`: rarely written
     Rng rng_;
-    const bool shared_;  // other workers exist: stealable work is to be published
     const Sharing sharing_;
+    const bool shared_;    // other workers exist: stealable work is to be published
     const bool in_place_;  // a child that is next may be called by the one who waits for it
     const bool hop_;       // testing: every suspension of a stealable task moves it
     const bool moves_;     // the same, or a simulation, where some do, or have a price
@@ -286,6 +288,7 @@ private:
     const std::uint64_t slot_pass_every_;
     const std::uint64_t spin_;
     SpinBudget spin_budget_;
+    bool spun_ = false;  // since it slept last
     std::uint64_t turns_driven_ = 0;
     LoopTimers timers_;
     Inbox<TaskState>::Token inbox_token_;
@@ -294,6 +297,7 @@ private:
     bool saw_kept_ = false;      // in the last look before a sleep
     bool owes_look_ = false;     // gave a search up unfinished; looks, or has another look
     bool chosen_ = false;        // awake because a submitter chose this worker
+    Nanos tidying_put_off_ = 0;  // since when; 0: it is not
     Nanos tidy_at_ = 0;          // when stacks.tidy() may have something to do again
     Nanos nap_ = 0;              // > 0: chosen in vain lately; sleeps unannounced for so long
     Nanos nap_before_ = 0;       // the last one, if what is kept is still there

@@ -116,38 +116,49 @@ TaskState* Worker::search() noexcept {
     return task;
 }
 
+std::uint64_t Worker::ticks_to_deadline() noexcept {
+    if (timers_.none()) {
+        return UINT64_MAX;
+    }
+    constexpr Nanos kLongest = 1'000'000'000;  // of a spin
+    const Nanos rest = std::clamp<Nanos>(timers_.next() - clock_.now(), 0, kLongest);
+    return static_cast<std::uint64_t>(rest) * ticks_per_microsecond_ / 1'000;
+}
+
 /// Goes on for a while before it sleeps: what comes now is had much sooner than by a sleep and a wake-up. One
 /// that searches looks for work; all look at their mailbox and reactor, and what those bring is for the turn
 /// to see.
 TaskState* Worker::spin() noexcept {
-    constexpr std::uint64_t kPolls = 2;
-    constexpr std::uint64_t kLooks = 10;
     if (!spin_budget_.wants()) {
         return nullptr;
     }
+    const std::uint64_t length = std::min(spin_, ticks_to_deadline());
+    const std::uint64_t between_looks = std::min(spin_ / 10, slot_pass_every_);
+    const std::uint64_t between_polls = std::max(spin_ / 3, between_looks);
     counters.spins.add();
+    spun_ = true;
     TaskState* found = nullptr;
     bool came = false;
     const std::uint64_t begun = ticks_now();
     std::uint64_t next_look = begun;
-    std::uint64_t next_poll = begun + spin_ / kPolls;
-    for (std::uint64_t now = begun; !came && now - begun < spin_; now = ticks_now()) {
+    std::uint64_t next_poll = begun + between_polls;
+    for (std::uint64_t now = begun; !came && now - begun < length; now = ticks_now()) {
         cpu_relax();
         if (simulation_ != nullptr) [[unlikely]] {
             simulation_->spin();
         }
-        if (searching_ && now >= next_look) {
-            found = find_in_public();
-            next_look = now + spin_ / kLooks;
+        if (now >= next_look) {
+            // One that was not to search tries again: the one who did may have found something and gone.
+            searching_ = searching_ || scheduler_.idle().begin_search(scheduler_.width());
+            found = searching_ ? find_in_public() : nullptr;
+            next_look = now + between_looks;
         }
         if (found == nullptr && now >= next_poll) {
-            if (deadline_is_due()) {
-                break;
-            }
             poll(0);
-            next_poll = now + spin_ / kPolls;
+            next_poll = now + between_polls;
         }
-        came = found != nullptr || has_ready() || !mailbox_.looks_empty();
+        came =
+            found != nullptr || has_ready() || !mailbox_.looks_empty() || stopping_.load(relaxed);
     }
     if (found != nullptr) {
         end_search();
@@ -171,6 +182,7 @@ void Worker::end_search() noexcept {
 
 /// This worker has something else to do: if it was to look for work, another has to.
 void Worker::hand_search_on() noexcept {
+    chosen_ = false;  // it has what it was woken for, or something else
     if (searching_) {
         end_search();
     } else if (owes_look_) {
@@ -388,7 +400,7 @@ void Worker::sleep_in_reactor(Nanos longest) noexcept {
     last_poll_ = ticks_now();
     if (!mailbox_.unpark()) {
         counters.wakes_received.add();
-        if (last_poll_ - since < 2 * spin_) {
+        if (!std::exchange(spun_, false) && last_poll_ - since < 2 * spin_) {
             spin_budget_.would_have_paid();
         }
     }
@@ -401,16 +413,24 @@ bool Worker::has_stacks_to_tidy() const noexcept {
            simulation_ == nullptr;
 }
 
-/// Gives some of it back, unless others rely on this worker to look for work, or it has something else to do.
+/// Gives some of it back, unless it has something else to do. Where others rely on this worker to look for work that is put
+/// off, but not for ever: an owner that others are never fast enough for may keep them napping.
 void Worker::tidy_stacks() noexcept {
     if (!has_stacks_to_tidy()) {
         return;
     }
-    if (searching_ || owes_look_ || nap_ > 0) {
-        tidy_at_ = clock_.now() + kLongestStep;
-        return;
-    }
     const Nanos begun = clock_.now();
+    if (searching_ || owes_look_ || nap_ > 0) {
+        if (tidying_put_off_ == 0) {
+            tidying_put_off_ = begun;
+        }
+        if (begun - tidying_put_off_ < StackPool::kUnused) {
+            tidy_at_ = begun + kLongestStep;
+            return;
+        }
+        // It has been so for a second: a few steps are no longer than a nap.
+    }
+    tidying_put_off_ = 0;
     for (Nanos now = begun; now - begun < kTidying; now = clock_.now()) {
         if (!mailbox_.looks_empty() || stopping_.load(relaxed)) {
             return;

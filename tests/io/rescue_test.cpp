@@ -23,6 +23,7 @@
 
 #include "io/raw_socket.hpp"
 #include "io/stream_pair.hpp"
+#include "sched/process_state.hpp"
 #include "sched/worker.hpp"
 #include "support/runtime_fixture.hpp"
 
@@ -268,6 +269,9 @@ int play_echo(int rounds) {
 // Goal: a loop may be rescued at any moment, also when it needs no help: nothing is lost, nothing comes
 // twice.
 TEST_P(SeveralLoops, RescuedAtAnyMoment) {
+    // Its own rescuer keeps out: there is one at a time.
+    const rt::testing::ScopedEnvironment policy{
+        "WEFT_POLICY", "rescue_every_us=1000000,stuck_after_us=1000000"};
     Runtime runtime(options());
     runtime.start();
     std::atomic<bool> over{false};

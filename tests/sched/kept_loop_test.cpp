@@ -147,7 +147,7 @@ TEST_P(KeptLoop, OthersRunAllThatItHas) {
 
 // Goal: where nobody takes it for a while, the rescuer gives it away.
 TEST_P(KeptLoop, IsRescuedOfAllThatItHas) {
-    const rt::testing::ScopedEnvironment policy{"WEFT_POLICY", "slot_hesitation_us=100000"};
+    const rt::testing::ScopedEnvironment policy{"WEFT_POLICY", "slot_hesitation_us=500000"};
     for (const std::size_t size : {300U, 2000U}) {
         const Metrics metrics = keep_one_with(size, options());
         EXPECT_GT(metrics.loops.at(0).rescued, size / 3) << size;
@@ -275,6 +275,9 @@ TEST_P(KeptLoop, OthersRunAllThatItHasLeft) {
 
 // Goal: a loop may be rescued at any moment of what it does with the tasks that it keeps.
 TEST_P(KeptLoop, RescuedWhileItCallsThemInAnyOrder) {
+    // Its own rescuer keeps out: there is one at a time.
+    const rt::testing::ScopedEnvironment policy{
+        "WEFT_POLICY", "rescue_every_us=1000000,stuck_after_us=1000000"};
     Runtime runtime(options());
     runtime.start();
     std::vector<rt::Worker*> workers;

@@ -119,7 +119,6 @@ TEST_F(ReserveTest, IsEmptyAtFirst) {
     EXPECT_EQ(reserve.pop(), nullptr);
     EXPECT_FALSE(take_this(0));
     EXPECT_EQ(take(3), std::vector<int>());
-    EXPECT_TRUE(reserve.take_all().empty());
     EXPECT_EQ(room_before(), kArray);
     EXPECT_EQ(rest(), std::vector<int>());
 }
@@ -373,16 +372,14 @@ TEST_F(ReserveTest, GivesAllOfThem) {
         EXPECT_TRUE(take_this(gone)) << gone;
         std::erase(left, gone);
     }
-    rt::IntrusiveFifo<Link> all = reserve.take_all();
-    EXPECT_EQ(reserve.size(), 0U);
-    EXPECT_EQ(room_before(), kArray);
     std::vector<int> order;
-    while (Link* const one = all.pop()) {
-        order.push_back(static_cast<Item*>(one)->number);
+    while (const Item* const one = reserve.pop()) {
+        order.push_back(one->number);
         EXPECT_FALSE(take_this(order.back())) << "it is no longer here";
     }
     EXPECT_EQ(order, left);
-    EXPECT_TRUE(reserve.take_all().empty());
+    EXPECT_EQ(reserve.size(), 0U);
+    EXPECT_EQ(room_before(), kArray);
     push(0, 299);  // and goes on
     EXPECT_TRUE(take_this(299));
     EXPECT_EQ(rest(), numbers(0, 298));
@@ -478,12 +475,11 @@ TEST_F(ReserveTest, DoesWhatAListDoes) {
                 return count;
             });
         } else if (below(20) == 0) {
-            rt::IntrusiveFifo<Link> all = reserve.take_all();
             while (Item* const oldest = model.pop()) {
-                ASSERT_EQ(all.pop(), oldest);
+                ASSERT_EQ(reserve.pop(), oldest);
                 free.push_back(oldest);
             }
-            ASSERT_TRUE(all.empty());
+            ASSERT_EQ(reserve.pop(), nullptr);
         }
         ASSERT_EQ(reserve.size(), model.all.size());
     }
@@ -522,14 +518,12 @@ TEST_P(ReserveOf, LoopRescuerAndThief) {
             while (!lock.claim(2)) {
                 std::this_thread::yield();
             }
-            rt::IntrusiveFifo<Link> all = reserve.take_all();
-            for (int i = 0; Link* const one = all.pop(); ++i) {
-                auto& item = static_cast<Item&>(*one);
+            for (int i = 0; Item* const item = reserve.pop(); ++i) {
                 if (i % 7 == 3 && !last) {
-                    reserve.push(item);
-                } else {
-                    take(item);
+                    reserve.push(*item);
+                    break;  // as without memory
                 }
+                take(*item);
             }
             lock.release_claim();
             std::this_thread::yield();

@@ -1,6 +1,10 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <atomic>
+#include <chrono>
 #include <cstdint>
+#include <thread>
 #include <weft/queue.hpp>
 #include <weft/runtime.hpp>
 #include <weft/sleep.hpp>
@@ -72,18 +76,55 @@ TEST(Spin, IsNotForLoopsThatShareCpus) {
     EXPECT_EQ(play_between_loops(200, cpus + 1).spins, 0U);
 }
 
-TEST(Spin, EndsForADeadlineAndForAStop) {
-    const ScopedEnvironment policy{"WEFT_POLICY", "spin_us=1000000"};
-    const auto begun = std::chrono::steady_clock::now();
-    {
-        RuntimeOptions options;
-        options.workers = 2;
-        Runtime runtime(options);
-        runtime.start();
-        runtime.spawn([] { sleep(std::chrono::milliseconds(1)); }).wait();
+TEST(Spin, FindsWorkOfOthers) {
+    if (!each_loop_has_a_cpu(2)) {
+        return;
     }
-    // A spin of a second that ends for nothing would take it for each of the loops.
-    EXPECT_LT(std::chrono::steady_clock::now() - begun, std::chrono::milliseconds(900));
+    const ScopedEnvironment policy{"WEFT_POLICY", "spin_us=1000000"};
+    const WithoutHops without_hops;
+    RuntimeOptions options;
+    options.workers = 2;
+    Runtime runtime(options);
+    runtime.start();
+    // Each round one loop is kept, so that the other runs what it makes: two tasks, one of which is in the ring.
+    constexpr int kRounds = 500;
+    runtime.loop(0)
+        .create_task([] {
+            for (int round = 0; round < kRounds; ++round) {
+                std::atomic<bool> ran{false};
+                const auto first = spawn([&ran] { ran.store(true); });
+                const auto second = spawn([] {});
+                while (!ran.load()) {
+                    std::this_thread::yield();
+                }
+                await(first);
+                await(second);
+            }
+        })
+        .wait();
+    const LoopMetrics other = runtime.metrics().loops.at(1);
+    EXPECT_LT(other.parks, kRounds / 2U);
+    EXPECT_GE(other.steals, kRounds / 1U);
+}
+
+// Goal: a deadline is not late for a spin, and a stop does not wait for its end. The rescuer keeps out.
+TEST(Spin, EndsForADeadlineAndForAStop) {
+    using std::chrono::milliseconds;
+    const ScopedEnvironment policy{
+        "WEFT_POLICY", "spin_us=1000000,rescue_every_us=1000000,stuck_after_us=1000000"};
+    auto shortest = std::chrono::steady_clock::duration::max();
+    for (int tries = 0; tries < 20 && shortest > milliseconds(50); ++tries) {
+        const auto begun = std::chrono::steady_clock::now();
+        {
+            RuntimeOptions options;
+            options.workers = 2;
+            Runtime runtime(options);
+            runtime.start();
+            runtime.spawn([] { sleep(milliseconds(1)); }).wait();
+        }
+        shortest = std::min(shortest, std::chrono::steady_clock::now() - begun);
+    }
+    EXPECT_LE(shortest, milliseconds(50));
 }
 
 TEST(SpinBudget, IsSpentInVainAndComesBack) {
@@ -122,6 +163,23 @@ TEST(SpinBudget, OneInThreePays) {
         i % 8 == 0 ? budget.paid() : budget.was_in_vain();
     }
     EXPECT_GT(refused, 300);
+}
+
+// Goal: wake-ups that always come a little after the spin do not keep it going.
+TEST(SpinBudget, AShortSleepBuysOneTry) {
+    rt::SpinBudget budget;
+    while (budget.wants()) {
+        budget.was_in_vain();
+    }
+    budget.would_have_paid();
+    EXPECT_TRUE(budget.wants());
+    budget.was_in_vain();
+    EXPECT_FALSE(budget.wants());
+    for (int i = 0; i < 100; ++i) {
+        budget.would_have_paid();
+    }
+    budget.was_in_vain();
+    EXPECT_FALSE(budget.wants()) << "it is not saved up";
 }
 
 }  // namespace

@@ -28,4 +28,5 @@ endforeach()
 add_library(weft_headers_alone OBJECT ${units})
 weft_own_code(weft_headers_alone)
 set_target_properties(weft_headers_alone PROPERTIES UNITY_BUILD OFF)
+target_compile_options(weft_headers_alone PRIVATE SHELL:-Wshadow)  # also where the tests are joined
 target_include_directories(weft_headers_alone PRIVATE ${PROJECT_SOURCE_DIR}/include)

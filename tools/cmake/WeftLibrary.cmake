@@ -17,7 +17,7 @@ set_target_properties(
     weft_objects PROPERTIES POSITION_INDEPENDENT_CODE ON UNITY_BUILD ${WEFT_JOIN_LIBRARY}
 )
 if(NOT WEFT_JOIN_LIBRARY)
-    target_compile_options(weft_objects PRIVATE -Wshadow)  # also where the tests are joined
+    target_compile_options(weft_objects PRIVATE SHELL:-Wshadow)  # also where the tests are joined
 endif()
 # Position independence must not cost inlining: nobody may replace weft's functions at load time.
 target_compile_options(weft_objects PRIVATE -fno-semantic-interposition)
