@@ -16,5 +16,9 @@ set(CMAKE_ARCHIVE_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/lib)
 
 find_program(WEFT_CCACHE ccache)
 if(WEFT_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-    set(CMAKE_CXX_COMPILER_LAUNCHER ${WEFT_CCACHE})
+    # What was compiled in another clone is found, too: no path of this one is in what is compiled.
+    set(CMAKE_CXX_COMPILER_LAUNCHER
+        ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} ${WEFT_CCACHE}
+    )
+    add_compile_options(-ffile-prefix-map=${PROJECT_SOURCE_DIR}=.)
 endif()
