@@ -22,7 +22,7 @@ import build_peers
 import machine
 import workloads
 from build_peers import Peer
-from table import FLOOR, WEFT, Row, legend, table
+from table import FLOOR, WEFT, Row, legend, link_own, table
 
 CALIBRATION = ["calibrate", "1", "steps=100000000"]
 
@@ -60,6 +60,7 @@ class Measuring:
         self.calibration: list[float] = []
         self.problems: list[str] = []
         self.rows = {(case.id, metric): Row(case, metric) for case in cases for metric in case.metrics}
+        link_own(list(self.rows.values()))
         self.spent: dict[tuple[str, str], float] = {}
 
     def run_round(self, round_number: int) -> None:

@@ -20,6 +20,7 @@ class Row:
     case: Case
     metric: str
     values: dict[str, list[float]] = field(default_factory=dict)
+    own: "Row | None" = None  # the same with one worker
 
     def median(self, peer: str) -> float | None:
         values = self.values.get(peer)
@@ -41,12 +42,24 @@ class Row:
 
     @property
     def goal(self) -> float | None:
-        return self.case.goals.get(self.metric)
+        """The least of those that there are; some go by another figure of the run."""
+        goals = [self.case.goals.get(self.metric)]
+        if self.metric == self.case.metrics[0]:
+            of = {"own": self.own.median(WEFT) if self.own else None, "floor": self.median(FLOOR)}
+            goals += [of[name] * factor for name, factor in self.case.relative.items() if of[name] is not None]
+        return min((goal for goal in goals if goal is not None), default=None)
 
     @property
     def is_met(self) -> bool | None:
         weft = self.median(WEFT)
         return weft <= self.goal if self.goal is not None and weft is not None else None
+
+
+def link_own(rows: list[Row]) -> None:
+    """Lets each row know the one of the same case with one worker."""
+    alone = {(row.case.workload, row.case.name, row.metric): row for row in rows if row.case.workers == 1}
+    for row in rows:
+        row.own = alone.get((row.case.workload, row.case.name, row.metric))
 
 
 def number(value: float | None) -> str:

@@ -10,11 +10,13 @@ A config.json has
         sizes_of  {peer: sizes} for a peer that takes too long for as many; {peer: null} leaves it out
         workers   the numbers of workers to measure with
         goal      {workers: most}, or {workers: {metric: most}} where there are several metrics
+        goal_of   {workers: {"own": factor}} or {"floor": factor}: at most so many times what weft takes with one
+                  worker, or the floor, in the same run; of the first metric
 """
 
 import json
 import pathlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 UNITS = ("bytes", "ns", "us", "ms")
 
@@ -32,6 +34,7 @@ class Case:
     check: dict[str, int]
     sizes_of: dict[str, dict[str, int] | None]
     goals: dict[str, float]
+    relative: dict[str, float] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -72,6 +75,15 @@ def goals_of(goal: object, metrics: tuple[str, ...], where: str) -> dict[str, fl
     return goal
 
 
+def relative_of(goal: object, where: str) -> dict[str, float]:
+    """Returns the factors of a goal that goes by another figure of the run."""
+    require(isinstance(goal, dict) and set(goal) <= {"own", "floor"},
+            f"{where}: goal_of is to be of own or floor")
+    for factor in goal.values():
+        require(type(factor) in (int, float) and factor > 0, f"{where}: a goal is to be a number above 0")
+    return goal
+
+
 def cases_of(workload: str, config: dict) -> list[Case]:
     """Errors  ValueError, which says what is wrong."""
     unknown = set(config) - {"what", "unit", "metrics", "check", "cases"}
@@ -84,7 +96,7 @@ def cases_of(workload: str, config: dict) -> list[Case]:
     cases = []
     for name, case in config["cases"].items():
         where = f"{workload}/{name}"
-        unknown = set(case) - {"sizes", "sizes_of", "workers", "goal"}
+        unknown = set(case) - {"sizes", "sizes_of", "workers", "goal", "goal_of"}
         require(not unknown, f"{where}: unknown: {', '.join(sorted(unknown))}")
         check_sizes(case.get("sizes"), f"{where}: sizes")
         require(set(config["check"]) <= set(case["sizes"]), f"{where}: check has sizes of its own")
@@ -96,12 +108,14 @@ def cases_of(workload: str, config: dict) -> list[Case]:
         require(isinstance(workers, list) and workers and all(type(count) is int and count > 0 for count in workers),
                 f"{where}: workers are to be a list of numbers")
         goals = case.get("goal", {})
-        astray = set(goals) - {str(count) for count in workers}
+        relative = case.get("goal_of", {})
+        astray = (set(goals) | set(relative)) - {str(count) for count in workers}
         require(not astray, f"{where}: a goal for {', '.join(sorted(astray))} workers, which nobody measures")
         for count in workers:
             goal = goals.get(str(count), {})
             cases.append(Case(workload, name, count, config["unit"], metrics, case["sizes"], config["check"],
-                              case.get("sizes_of", {}), goals_of(goal, metrics, where)))
+                              case.get("sizes_of", {}), goals_of(goal, metrics, where),
+                              relative_of(relative.get(str(count), {}), where)))
     return cases
 
 

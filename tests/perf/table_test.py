@@ -5,7 +5,7 @@ import unittest
 
 import peers_path  # noqa: F401
 
-from table import Row, number, table
+from table import Row, link_own, number, table
 from workloads import Case
 
 
@@ -47,6 +47,19 @@ class Goals(unittest.TestCase):
         self.assertIsNone(row(weft=[5]).is_met)
         self.assertIsNone(row({"time": 5}, go=[5]).is_met)
         self.assertIsNone(row({"cancel": 5}, weft=[5]).is_met)
+
+
+    def test_a_goal_may_go_by_the_floor_or_by_weft_with_one_worker(self) -> None:
+        def of(workers: int, relative: dict[str, float], **values: list[float]) -> Row:
+            return Row(Case("w", "one", workers, "ns", ("time",), {}, {}, {}, {}, relative), "time", values)
+
+        self.assertTrue(of(1, {"floor": 1.5}, floor=[10], weft=[15]).is_met)
+        self.assertFalse(of(1, {"floor": 1.5}, floor=[10], weft=[16]).is_met)
+        self.assertIsNone(of(1, {"floor": 1.5}, weft=[16]).is_met)
+        rows = [of(1, {}, weft=[10]), of(2, {"own": 0.5}, weft=[5]), of(2, {"own": 0.5}, weft=[6])]
+        self.assertIsNone(rows[1].is_met)
+        link_own(rows)
+        self.assertEqual([row.is_met for row in rows], [None, True, False])
 
 
 class Table(unittest.TestCase):

@@ -69,7 +69,7 @@ def main():
     load += ["--bytes", str(options.bytes), "--seconds", str(options.seconds)]
     echo = [weft, "echo", "--port", "0", "--loops", "1", "--handler"]
     servers = {
-        "epoll floor": [str(options.bin / "echo_floor"), "0"],
+        "epoll floor": [str(options.bin / "echo_server_floor"), "0"],
         "weft, pinned": echo + ["pinned"],
         "weft, stealable": echo + ["stealable"],
     }
