@@ -37,7 +37,9 @@ struct Match {
             seen.store(weft::await(future));
         } catch (const CancelledError&) {
             // A waiting task that was cancelled itself may have handed that on.
-            waiter_cancelled = waiter_cancelled || in_task;
+            if (in_task) {
+                waiter_cancelled.store(true);
+            }
             if (!in_task && !future.cancelled()) {
                 find(
                     "a thread that waited for a future was told that it was cancelled: it has a "
