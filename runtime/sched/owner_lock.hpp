@@ -64,8 +64,8 @@ struct RealSides {
 /// The count also tells others how much the owner has been in here; and where `sharing` is Rmws its last
 /// write, and the look of who is about to sleep, are RMWs of one word (sleep_protocol.md).
 ///
-/// Edges: unlock's write of count_ -> claim's load: what the owner did. release_claim's store -> lock's load, and
-/// the next claim's RMW, of claim_: what was done meanwhile.
+/// Edges: unlock's write of count_ -> claim's load: what the owner did. release_claim's store -> lock's load of claim_,
+/// and the next claim's RMW or its heavy barrier: what was done meanwhile.
 template <template <class> class AtomicOf = Atomic, class Sides = RealSides>
 class OwnerLock {
 public:
@@ -115,7 +115,8 @@ public:
     [[nodiscard]] bool claim(std::uint32_t who) noexcept {
         std::uint32_t seen = kFree;
         if (sharing_ == Sharing::Barriers) {
-            if (!claim_.compare_exchange_strong(seen, who, acquire, relaxed)) {
+            // relaxed: what the last one to hold it did is known behind the barrier
+            if (!claim_.compare_exchange_strong(seen, who, relaxed, relaxed)) {
                 return false;
             }
             const bool passed = Sides::heavy_barrier();
@@ -174,7 +175,7 @@ private:
         if (seen != kFree) {
             unlock();
             typename Sides::Pause pause;
-            while (claim_.load(acquire) == kHeld) {
+            while (claim_.load(relaxed) == kHeld) {  // lock() acquires
                 pause(birthplace_);
             }
             lock();
