@@ -166,8 +166,10 @@ TaskState* Worker::spin() noexcept {
     if (came) {
         spin_budget_.paid();
     } else {
-        spin_budget_.was_in_vain();
         counters.spins_in_vain.add();
+        if (length == spin_) {  // one that a deadline cuts short says nothing
+            spin_budget_.was_in_vain();
+        }
     }
     return found;
 }
@@ -398,9 +400,10 @@ void Worker::sleep_in_reactor(Nanos longest) noexcept {
     }
     point();
     last_poll_ = ticks_now();
+    const bool spun = std::exchange(spun_, false);
     if (!mailbox_.unpark()) {
         counters.wakes_received.add();
-        if (!std::exchange(spun_, false) && last_poll_ - since < 2 * spin_) {
+        if (!spun && last_poll_ - since < 2 * spin_) {
             spin_budget_.would_have_paid();
         }
     }
@@ -417,6 +420,7 @@ bool Worker::has_stacks_to_tidy() const noexcept {
 /// off, but not for ever: an owner that others are never fast enough for may keep them napping.
 void Worker::tidy_stacks() noexcept {
     if (!has_stacks_to_tidy()) {
+        tidying_put_off_ = 0;
         return;
     }
     const Nanos begun = clock_.now();
